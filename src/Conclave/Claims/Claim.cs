@@ -1,0 +1,148 @@
+using System.Diagnostics.CodeAnalysis;
+using Conclave.Storage;
+
+namespace Conclave;
+
+/// <summary>
+/// Something this process holds by name: until it is released, or lost. Dispose it to release it.
+/// </summary>
+/// <remarks>
+/// A holder that is unsure has lost: <see cref="IsHeld"/> looks at the clock each time, and turns false before the store may give the claim
+/// to anybody else. Send <see cref="Token"/> with every write, so that the resource can refuse one that was under way for too long.
+/// </remarks>
+public class Claim : IAsyncDisposable
+{
+    private readonly Coordinator _coordinator;
+    private readonly Session _session;
+    private readonly Entry _mine;
+    private readonly string _kind;
+    private readonly string _gate;
+    private readonly long _grantedAt;
+    private CancellationTokenSource? _lost;
+    private TaskCompletionSource<bool>? _release;
+
+    internal Claim(Coordinator coordinator, Session session, string kind, string name, string gate, Entry mine, long epoch)
+    {
+        (_coordinator, _session, _kind, Name, _gate, _mine) = (coordinator, session, kind, name, gate, mine);
+        Token = FencingToken.Create(epoch, _mine.CreateRevision);
+        _grantedAt = _coordinator.Time.GetTimestamp();
+    }
+
+    /// <summary>The name, as it was asked for.</summary>
+    public string Name { get; }
+
+    /// <summary>The fencing token of this grant: larger than that of every earlier exclusive grant of the name.</summary>
+    public FencingToken Token { get; }
+
+    /// <summary>How sure the holder may be, now.</summary>
+    public ClaimState State =>
+        Volatile.Read(ref _release) is not null ? ClaimState.Released
+        : _session.IsLive() ? _session.IsAtRisk() ? ClaimState.AtRisk : ClaimState.Safe
+        : _session.LossReason is null ? ClaimState.AtRisk : ClaimState.Lost;
+
+    /// <summary>True while the claim may be believed, now. False once released or lost, and while a disturbed clock makes it uncertain.</summary>
+    public bool IsHeld => Volatile.Read(ref _release) is null && _session.IsLive();
+
+    /// <summary>How long the claim may still be believed if no renewal succeeds; zero when it is not held.</summary>
+    public TimeSpan SafeTime => IsHeld ? _session.SafeTime : TimeSpan.Zero;
+
+    /// <summary>
+    /// Cancelled once, when the claim is lost: give it to whatever works under the claim. It is not cancelled by a release. Callbacks run on
+    /// the thread pool.
+    /// </summary>
+    public CancellationToken Lost
+    {
+        get
+        {
+            var source = Volatile.Read(ref _lost);
+            if (source is null)
+            {
+                // linked, and let go with the release, so that a long session does not collect the callbacks of short claims
+                var linked = CancellationTokenSource.CreateLinkedTokenSource(_session.Lost);
+                source = Interlocked.CompareExchange(ref _lost, linked, null) ?? linked;
+                if (source != linked || Volatile.Read(ref _release) is not null)
+                {
+                    linked.Dispose();
+                }
+            }
+
+            return source.Token;
+        }
+    }
+
+    /// <summary>Throws when the claim may not be believed, now.</summary>
+    /// <exception cref="ClaimLostException">The claim is lost, uncertain or released.</exception>
+    public void ThrowIfLost()
+    {
+        if (!IsHeld)
+        {
+            throw new ClaimLostException(Name, Token, Volatile.Read(ref _release) is not null
+                ? "it was released"
+                : _session.LossReason ?? "the clock is disturbed and the store has not confirmed it yet");
+        }
+    }
+
+    /// <summary>
+    /// Gives the claim up. Only ever removes this claim, never a later one; repeating it does nothing. When the store does not answer, the
+    /// release goes on in the background until it is confirmed or the session is over.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the wait for the confirmation, not the release.</param>
+    /// <returns>True when the claim was still ours until now; false when it had been lost.</returns>
+    /// <exception cref="StoreUnavailableException">The store did not confirm within the operation timeout.</exception>
+    public ValueTask<bool> ReleaseAsync(CancellationToken cancellationToken = default)
+    {
+        var release = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        return Interlocked.CompareExchange(ref _release, release, null) is { } earlier
+            ? new(earlier.Task.WaitAsync(cancellationToken))
+            : ReleaseAsync(release, cancellationToken);
+    }
+
+    /// <summary>Gives the claim up like <see cref="ReleaseAsync(CancellationToken)"/>, without ever throwing for trouble with the store.</summary>
+    [SuppressMessage("Usage", "CA1816", Justification = "There is no finalizer to suppress; the session ends what nobody released.")]
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            _ = await ReleaseAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is ConclaveException or OperationCanceledException or ObjectDisposedException)
+        {
+            // goes on in the background, or the client is disposed and its session with it
+        }
+    }
+
+    private async ValueTask<bool> ReleaseAsync(TaskCompletionSource<bool> release, CancellationToken cancellationToken)
+    {
+        bool wasOurs = false;
+        try
+        {
+            if (_session.LossReason is null)
+            {
+                var leave = _coordinator.LeaveAsync(_session, _mine);
+                if (!leave.IsCompleted)
+                {
+                    _coordinator.Track(leave);
+                    await ((Task)leave).WaitAsync(_coordinator.Options.OperationTimeout, _coordinator.Time, cancellationToken)
+                        .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    cancellationToken.ThrowIfCancellationRequested();
+                    if (!leave.IsCompleted)
+                    {
+                        throw new StoreUnavailableException(
+                            $"The release of '{Name}' is not confirmed yet; it goes on in the background and ends with the session at the latest.");
+                    }
+                }
+
+                wasOurs = await leave.ConfigureAwait(false);
+            }
+
+            return wasOurs;
+        }
+        finally
+        {
+            _coordinator.Telemetry.Released(_kind, _coordinator.Time.GetElapsedTime(_grantedAt));
+            Volatile.Read(ref _lost)?.Dispose();
+            _coordinator.Gates.Exit(_gate);
+            release.SetResult(wasOurs);
+        }
+    }
+}

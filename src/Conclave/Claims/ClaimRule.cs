@@ -1,0 +1,85 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+
+namespace Conclave;
+
+internal enum ClaimRuleKind
+{
+    Exclusive,
+    Shared,
+    Permits,
+    Present,
+}
+
+/// <summary>Who of a queue is granted.</summary>
+/// <param name="Kind">The rule.</param>
+/// <param name="Permits">n of the rule permits(n); 0 for the others.</param>
+internal readonly record struct ClaimRule(ClaimRuleKind Kind, int Permits = 0)
+{
+    public static ClaimRule Exclusive { get; } = new(ClaimRuleKind.Exclusive);
+
+    public static ClaimRule Shared { get; } = new(ClaimRuleKind.Shared);
+
+    public static ClaimRule Present { get; } = new(ClaimRuleKind.Present);
+
+    public static ClaimRule OfPermits(int permits) => new(ClaimRuleKind.Permits, permits);
+
+    /// <summary>Whether contenders of the two rules may stand in one queue.</summary>
+    public bool Mixes(ClaimRule other) => this == other || (IsLock && other.IsLock);
+
+    public override string ToString() => Kind == ClaimRuleKind.Permits
+        ? string.Create(CultureInfo.InvariantCulture, $"permits({Permits})")
+        : Kind.ToString().ToLowerInvariant();
+
+    private bool IsLock => Kind is ClaimRuleKind.Exclusive or ClaimRuleKind.Shared;
+
+    /// <summary>
+    /// The value of a contender: its rule, its n, and when it joined (by its own wall clock, for people only):
+    /// <c>permits 3 1767225600000</c>.
+    /// </summary>
+    public byte[] ToValue(DateTimeOffset joined)
+    {
+        Span<byte> text = stackalloc byte[64];
+        int length = Encoding.UTF8.GetBytes(Word(Kind), text);
+        text[length++] = (byte)' ';
+        Utf8Formatter.TryFormat(Permits, text[length..], out int written);
+        length += written;
+        text[length++] = (byte)' ';
+        Utf8Formatter.TryFormat(joined.ToUnixTimeMilliseconds(), text[length..], out written);
+        return text[..(length + written)].ToArray();
+    }
+
+    /// <summary>Reads a contender's value. What we cannot read is a foreign client's, and counts as exclusive.</summary>
+    public static ClaimRule Parse(ReadOnlySpan<byte> value, out DateTimeOffset? joined)
+    {
+        joined = null;
+        string[] parts = value.Length > 64 ? [] : Encoding.UTF8.GetString(value).Split(' ');
+        if (parts.Length != 3
+            || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int permits)
+            || !long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out long milliseconds)
+            || milliseconds > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
+        {
+            return Exclusive;
+        }
+
+        foreach (var kind in (ReadOnlySpan<ClaimRuleKind>)[ClaimRuleKind.Exclusive, ClaimRuleKind.Shared, ClaimRuleKind.Permits, ClaimRuleKind.Present])
+        {
+            if (parts[0] == Word(kind))
+            {
+                joined = DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+                return new(kind, permits);
+            }
+        }
+
+        return Exclusive;
+    }
+
+    private static string Word(ClaimRuleKind kind) => kind switch
+    {
+        ClaimRuleKind.Exclusive => "exclusive",
+        ClaimRuleKind.Shared => "shared",
+        ClaimRuleKind.Permits => "permits",
+        _ => "present",
+    };
+}

@@ -1,0 +1,180 @@
+using System.Collections.Concurrent;
+using Conclave.Storage;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Conclave;
+
+/// <summary>What all tools of one client share: the store, one session, the local queues, the clocks, and the work that goes on in the background.</summary>
+internal sealed partial class Coordinator : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _opening = new(1);
+    private readonly ConcurrentDictionary<Task, byte> _background = [];
+    private readonly TimeProvider _renewalTimers;
+    private readonly ILogger _logger;
+    private readonly ILoggerFactory _loggers;
+    private Session? _session;
+    private int _disposed;
+
+    public Coordinator(IStore store, ConclaveOptions options)
+    {
+        (Store, Options) = (store, options);
+        Time = options.TimeProvider ?? new BootTimeProvider();
+        Gates = new(Time);
+        _renewalTimers = RenewalTimers.For(Time);
+        _loggers = options.LoggerFactory ?? NullLoggerFactory.Instance;
+        _logger = _loggers.CreateLogger("Conclave.Claims");
+    }
+
+    public IStore Store { get; }
+
+    public ConclaveOptions Options { get; }
+
+    public TimeProvider Time { get; }
+
+    public LocalGates Gates { get; }
+
+    public Telemetry Telemetry { get; } = new();
+
+    /// <summary>Cancelled when the client is disposed: no work outlives it.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>The session, opened now if there is none that lives.</summary>
+    public ValueTask<Session> GetSessionAsync(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(ConclaveClient));
+        return Volatile.Read(ref _session) is { LossReason: null } session ? new(session) : OpenSessionAsync(cancellationToken);
+    }
+
+    /// <summary>Commits, and counts the outcome.</summary>
+    public async ValueTask<CommitResult> CommitAsync(Transaction transaction, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var result = await Store.CommitAsync(transaction, cancellationToken).ConfigureAwait(false);
+            Telemetry.Committed(result.Accepted ? "accepted" : "refused");
+            return result;
+        }
+        catch (ConclaveException e)
+        {
+            Telemetry.Committed(e switch
+            {
+                StoreUnavailableException => "unavailable",
+                OutcomeUnknownException => "unknown",
+                SessionExpiredException => "session_expired",
+                _ => "failed",
+            });
+            throw;
+        }
+    }
+
+    /// <summary>Owns a piece of work that its caller does not wait for: it is awaited when the client is disposed.</summary>
+    public void Track(Task work)
+    {
+        if (!work.IsCompletedSuccessfully)
+        {
+            _background.TryAdd(work, 0);
+            _ = ForgetAsync(work);
+        }
+    }
+
+    /// <summary>Deletes a claim's key, however long it takes: until the store has confirmed it or the session is over.</summary>
+    /// <returns>True when the claim was still there to be deleted.</returns>
+    public async Task<bool> LeaveAsync(Session session, Entry mine)
+    {
+        var leave = new Transaction([Condition.Unchanged(mine.Key, mine.Revision)], [Write.Delete(mine.Key)]);
+        bool unknown = false;
+        for (var pause = Backoff.Start; ; pause = Backoff.Next(pause))
+        {
+            try
+            {
+                var result = await CommitAsync(leave, Stopping).ConfigureAwait(false);
+
+                // refused after an unknown outcome: the first delete was applied, unless the session ended and took the key along
+                return result.Accepted || (unknown && session.IsLive());
+            }
+            catch (ConclaveException e)
+            {
+                unknown |= e is OutcomeUnknownException;
+                LogLeaveFailed(e, mine.Key);
+                if (!e.IsTransient || session.LossReason is not null)
+                {
+                    return false;
+                }
+            }
+
+            await Task.Delay(Backoff.Jitter(pause), Time, Stopping).ConfigureAwait(false);
+            _ = session.IsLive();
+        }
+    }
+
+    /// <summary>Ends the session, which gives up every claim, and then waits for whatever still runs.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        // no new session after this; one that is being opened is waited for
+        await _opening.WaitAsync().ConfigureAwait(false);
+        if (_session is { } session)
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        while (!_background.IsEmpty)
+        {
+            await Task.WhenAll(_background.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Yield();
+        }
+
+        if (_renewalTimers is RenewalTimers timers)
+        {
+            await timers.DisposeAsync().ConfigureAwait(false);
+        }
+
+        Telemetry.Dispose();
+        if (!Options.LeaveStoreOpen)
+        {
+            await Store.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<Session> OpenSessionAsync(CancellationToken cancellationToken)
+    {
+        await _opening.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(ConclaveClient));
+            if (_session is not { LossReason: null })
+            {
+                if (_session is { } lost)
+                {
+                    Track(lost.DisposeAsync().AsTask());
+                }
+
+                Volatile.Write(ref _session, await Session.OpenAsync(
+                    Options, Store, _renewalTimers, Telemetry, _loggers.CreateLogger("Conclave.Sessions"), cancellationToken).ConfigureAwait(false));
+            }
+
+            return _session!;
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    private async Task ForgetAsync(Task work)
+    {
+        await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _background.TryRemove(work, out _);
+        if (work.Exception?.InnerException is { } failure and not (OperationCanceledException or ObjectDisposedException))
+        {
+            LogBackgroundFailed(failure);
+        }
+    }
+}

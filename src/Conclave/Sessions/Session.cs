@@ -1,0 +1,376 @@
+using Conclave.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Conclave;
+
+/// <summary>
+/// One lease of this process, shared by all its claims: renewed in the background, believed until a deadline that is always earlier than
+/// the store's, and over for good once it is lost.
+/// </summary>
+internal sealed partial class Session : IAsyncDisposable
+{
+    private readonly IStore _store;
+    private readonly TimeProvider _time;
+    private readonly Telemetry _telemetry;
+    private readonly ILogger _logger;
+    private readonly byte[] _record;
+    private readonly TimeSpan _believed;
+    private readonly TimeSpan _wallTolerance;
+    private readonly CancellationTokenSource _lost = new();
+    private readonly CancellationTokenSource _closing = new();
+    private readonly SemaphoreSlim _settling = new(1);
+    private readonly Lock _lock = new();
+    private CancellationTokenSource _wakeRenewal = new();
+    private Task _renewals = Task.CompletedTask;
+    private Task _lossSignal = Task.CompletedTask;
+    private long _sentAt;
+    private long _wallAtSend;
+    private long _gateRevision;
+    private long _lastClaim;
+    private int _overdue;
+    private string? _lossReason;
+
+    private Session(SessionGrant grant, byte[] record, ConclaveOptions options, IStore store, TimeProvider time, Telemetry telemetry, ILogger logger)
+    {
+        (Id, TimeToLive) = (grant.Id, grant.TimeToLive);
+        (_record, _store, _time, _telemetry, _logger) = (record, store, time, telemetry, logger);
+        RecordKey = SessionRecord.KeyOf(grant.Id.Value);
+        _believed = options.Margin.Believed(grant.TimeToLive);
+        _wallTolerance = options.Margin.GuardFor(grant.TimeToLive) / 2;
+    }
+
+    public SessionId Id { get; }
+
+    public TimeSpan TimeToLive { get; }
+
+    /// <summary>The key of the session's record, which is also its gate.</summary>
+    public string RecordKey { get; }
+
+    /// <summary>Cancelled when the session is lost. Runs callbacks on the thread pool.</summary>
+    public CancellationToken Lost => _lost.Token;
+
+    public string? LossReason => Volatile.Read(ref _lossReason);
+
+    /// <summary>Time that is left before the deadline; zero when lost.</summary>
+    public TimeSpan SafeTime
+    {
+        get
+        {
+            var left = LossReason is null ? _believed - _time.GetElapsedTime(Volatile.Read(ref _sentAt)) : TimeSpan.Zero;
+            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>
+    /// Opens a session and puts its record. The deadline counts from before the request.
+    /// </summary>
+    public static async ValueTask<Session> OpenAsync(
+        ConclaveOptions options, IStore store, TimeProvider time, Telemetry telemetry, ILogger logger, CancellationToken cancellationToken)
+    {
+        long sentAt = time.GetTimestamp();
+        long wallAtSend = time.GetUtcNow().Ticks;
+        var grant = await store.OpenSessionAsync(options.SessionTimeToLive, cancellationToken).ConfigureAwait(false);
+        byte[] record = SessionRecord.OfThisProcess(options.Label, time).ToBytes();
+        var session = new Session(grant, record, options, store, time, telemetry, logger) { _sentAt = sentAt, _wallAtSend = wallAtSend };
+        try
+        {
+            await session.PutRecordAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            // nobody has seen it; it also runs out by itself
+            await session.CloseQuietlyAsync().ConfigureAwait(false);
+            session.DisposeSources();
+            throw;
+        }
+
+        session.LogOpened(grant.Id, grant.TimeToLive);
+        session._renewals = session.RenewAsync();
+        return session;
+    }
+
+    /// <summary>What a join must find unchanged, so that an older join can no longer land once the session has settled.</summary>
+    public Condition Gate => Condition.Unchanged(RecordKey, Volatile.Read(ref _gateRevision));
+
+    /// <summary>A number for a claim's key, never used before in this session.</summary>
+    public long NextClaim() => Interlocked.Increment(ref _lastClaim);
+
+    /// <summary>
+    /// Whether the session may be believed now. Looks at the clock, so after a pause the first look tells the truth; a wall clock that ran
+    /// ahead of the monotonic one (a paused virtual machine) makes it false until a renewal has answered.
+    /// </summary>
+    public bool IsLive()
+    {
+        if (LossReason is not null)
+        {
+            return false;
+        }
+
+        var elapsed = _time.GetElapsedTime(Volatile.Read(ref _sentAt));
+        if (elapsed >= _believed)
+        {
+            MarkLost(SessionLossCause.DeadlinePassed, "its time to live passed without a renewal");
+            return false;
+        }
+
+        if (WallRanAhead(elapsed))
+        {
+            WakeRenewals();
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>True while a renewal is overdue: it failed, did not answer in time, or the clock looks disturbed.</summary>
+    public bool IsAtRisk()
+    {
+        var elapsed = _time.GetElapsedTime(Volatile.Read(ref _sentAt));
+        return Volatile.Read(ref _overdue) != 0 || elapsed > TimeToLive * 0.55 || WallRanAhead(elapsed);
+    }
+
+    public void MarkGone() => MarkLost(SessionLossCause.GoneFromStore, "the store no longer knows its session");
+
+    /// <summary>Takes over the gate's revision as the store has it: a put of ours, whose answer was lost, has landed since.</summary>
+    public void AdoptGate(long revision)
+    {
+        lock (_lock)
+        {
+            _gateRevision = Math.Max(_gateRevision, revision);
+        }
+    }
+
+    /// <summary>
+    /// Puts the gate until the put is known to have been applied. After that no join that was sent before can land any more, so what a read
+    /// shows of it is final.
+    /// </summary>
+    /// <exception cref="SessionExpiredException">The session is gone, and every join with it.</exception>
+    public async ValueTask SettleAsync(CancellationToken cancellationToken)
+    {
+        await _settling.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            for (var pause = Backoff.Start; ; pause = Backoff.Next(pause))
+            {
+                ThrowIfLost();
+                try
+                {
+                    await PutRecordAsync(cancellationToken).ConfigureAwait(false);
+                    return;
+                }
+                catch (ConclaveException e) when (e is StoreUnavailableException or OutcomeUnknownException)
+                {
+                    await Task.Delay(Backoff.Jitter(pause), _time, cancellationToken).ConfigureAwait(false);
+                }
+                catch (SessionExpiredException)
+                {
+                    MarkGone();
+                    throw;
+                }
+            }
+        }
+        finally
+        {
+            _settling.Release();
+        }
+    }
+
+    public void ThrowIfLost()
+    {
+        if (!IsLive() && LossReason is { } reason)
+        {
+            throw new SessionExpiredException($"The session {Id} is lost: {reason}.");
+        }
+    }
+
+    /// <summary>Stops renewing, closes the session in the store if it answers, and signals the loss to whoever still holds a claim.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        bool open = LossReason is null;
+        MarkLost(SessionLossCause.ClientDisposed, "its client was disposed");
+        await _closing.CancelAsync().ConfigureAwait(false);
+        await _renewals.ConfigureAwait(false);
+        await _lossSignal.ConfigureAwait(false);
+        if (open)
+        {
+            await CloseQuietlyAsync().ConfigureAwait(false);
+        }
+
+        DisposeSources();
+    }
+
+    private bool WallRanAhead(TimeSpan elapsed) =>
+        TimeSpan.FromTicks(_time.GetUtcNow().Ticks - Volatile.Read(ref _wallAtSend)) - elapsed > _wallTolerance;
+
+    private async ValueTask PutRecordAsync(CancellationToken cancellationToken)
+    {
+        var put = new Transaction(writes: [Write.Put(RecordKey, _record, Id)], reads: [Read.Get(RecordKey)]);
+        var result = await _store.CommitAsync(put, cancellationToken).ConfigureAwait(false);
+        AdoptGate(result.Get(0)?.Revision ?? throw new SessionExpiredException($"The session {Id} is gone."));
+    }
+
+    private async Task RenewAsync()
+    {
+        // the first await leaves the caller's thread; from then on this runs on the renewal timers
+        var interval = TimeToLive / 3;
+        var firstRetry = TimeSpan.FromTicks(Math.Min((TimeToLive / 12).Ticks, TimeSpan.TicksPerSecond));
+        var pause = Backoff.Jitter(interval, 0.1);
+        var retry = firstRetry;
+        while (await PauseAsync(pause).ConfigureAwait(false))
+        {
+            if (await TryRenewAsync().ConfigureAwait(false))
+            {
+                retry = firstRetry;
+                pause = Backoff.Jitter(interval, 0.1);
+            }
+            else
+            {
+                pause = Backoff.Jitter(retry, 0.1);
+                retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, (TimeToLive / 6).Ticks));
+            }
+        }
+    }
+
+    /// <summary>Waits for the next renewal, the deadline, or a call for an early one. False when there is nothing more to renew.</summary>
+    private async ValueTask<bool> PauseAsync(TimeSpan pause)
+    {
+        var left = SafeTime;
+        CancellationToken wake;
+        lock (_lock)
+        {
+            wake = _wakeRenewal.Token;
+        }
+
+        await Task.Delay(pause < left ? pause : left, _time, wake).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_lock)
+        {
+            if (wake.IsCancellationRequested && LossReason is null)
+            {
+                _wakeRenewal.Dispose();
+                _wakeRenewal = new CancellationTokenSource();
+            }
+        }
+
+        // looking is what notices that the deadline has passed
+        _ = IsLive();
+        return LossReason is null;
+    }
+
+    private async ValueTask<bool> TryRenewAsync()
+    {
+        long sentAt = _time.GetTimestamp();
+        long wallAtSend = _time.GetUtcNow().Ticks;
+        try
+        {
+            using var attempt = new CancellationTokenSource(TimeToLive / 6, _time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(attempt.Token, _closing.Token);
+            if (!await _store.RenewSessionAsync(Id, either.Token).ConfigureAwait(false))
+            {
+                MarkGone();
+                return false;
+            }
+        }
+        catch (Exception e) when (e is ConclaveException or OperationCanceledException or ObjectDisposedException)
+        {
+            if (Interlocked.Exchange(ref _overdue, 1) == 0 && LossReason is null)
+            {
+                LogRenewalFailed(e, Id, SafeTime);
+            }
+
+            return false;
+        }
+
+        Extend(sentAt, wallAtSend);
+        return true;
+    }
+
+    private void Extend(long sentAt, long wallAtSend)
+    {
+        lock (_lock)
+        {
+            // a late answer extends nothing: the deadline that stood while it was under way decides
+            if (_lossReason is not null || _time.GetElapsedTime(_sentAt) >= _believed)
+            {
+                return;
+            }
+
+            var gap = _time.GetElapsedTime(_sentAt, sentAt);
+            var margin = _believed - _time.GetElapsedTime(_sentAt);
+            Volatile.Write(ref _wallAtSend, wallAtSend);
+            Volatile.Write(ref _sentAt, sentAt);
+            if (Interlocked.Exchange(ref _overdue, 0) != 0)
+            {
+                LogRenewedAgain(Id);
+            }
+
+            _telemetry.Renewed(gap, margin);
+        }
+    }
+
+    private void WakeRenewals()
+    {
+        lock (_lock)
+        {
+            if (Interlocked.Exchange(ref _overdue, 1) == 0 && _lossReason is null)
+            {
+                LogClockDisturbed(Id);
+                _wakeRenewal.CancelAfter(TimeSpan.Zero);
+            }
+        }
+    }
+
+    private void MarkLost(SessionLossCause cause, string reason)
+    {
+        lock (_lock)
+        {
+            if (_lossReason is not null)
+            {
+                return;
+            }
+
+            Volatile.Write(ref _lossReason, reason);
+            _lossSignal = SignalLossAsync();
+            _wakeRenewal.CancelAfter(TimeSpan.Zero);
+        }
+
+        if (cause != SessionLossCause.ClientDisposed)
+        {
+            LogLost(Id, reason);
+        }
+
+        _telemetry.Lost(cause);
+    }
+
+    private async Task SignalLossAsync()
+    {
+        try
+        {
+            await _lost.CancelAsync().ConfigureAwait(false);
+        }
+        catch (AggregateException e)
+        {
+            LogCallbackFailed(e, Id);
+        }
+    }
+
+    private async ValueTask CloseQuietlyAsync()
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromTicks(Math.Min(TimeToLive.Ticks / 3, TimeSpan.TicksPerSecond * 5)), _time);
+            await _store.CloseSessionAsync(Id, limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is ConclaveException or OperationCanceledException or ObjectDisposedException)
+        {
+            LogNotClosed(e, Id);
+        }
+    }
+
+    private void DisposeSources()
+    {
+        _lost.Dispose();
+        _closing.Dispose();
+        _wakeRenewal.Dispose();
+        _settling.Dispose();
+    }
+}

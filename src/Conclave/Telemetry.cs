@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Conclave;
+
+/// <summary>The metrics and traces of one client, under the name "Conclave". Seconds as unit, no names or keys as tags.</summary>
+internal sealed class Telemetry : IDisposable
+{
+    private const string SourceName = "Conclave";
+
+    private readonly Meter _meter = new(SourceName);
+    private readonly ActivitySource _activities = new(SourceName);
+    private readonly Histogram<double> _wait;
+    private readonly Histogram<double> _hold;
+    private readonly Histogram<double> _handOff;
+    private readonly Histogram<long> _wakeUps;
+    private readonly Histogram<double> _renewalGap;
+    private readonly Histogram<double> _renewalMargin;
+    private readonly Counter<long> _losses;
+    private readonly Counter<long> _commits;
+
+    public Telemetry()
+    {
+        _wait = _meter.CreateHistogram<double>("conclave.claim.wait", "s", "From the call of an acquire to its grant.");
+        _hold = _meter.CreateHistogram<double>("conclave.claim.hold", "s", "From the grant of a claim to its release.");
+        _handOff = _meter.CreateHistogram<double>("conclave.claim.handoff", "s", "From the hint that the claim ahead left to the grant.");
+        _wakeUps = _meter.CreateHistogram<long>("conclave.claim.wakeups", "{wakeup}", "Reads of the queue while waiting, per grant.");
+        _renewalGap = _meter.CreateHistogram<double>("conclave.session.renewal.gap", "s", "Between two successful renewals.");
+        _renewalMargin = _meter.CreateHistogram<double>("conclave.session.renewal.margin", "s", "Safe time that was left when a renewal succeeded.");
+        _losses = _meter.CreateCounter<long>("conclave.session.losses", "{session}", "Sessions lost, by cause.");
+        _commits = _meter.CreateCounter<long>("conclave.store.commits", "{commit}", "Commits, by outcome.");
+    }
+
+    public Activity? StartAcquire(string kind)
+    {
+        var activity = _activities.StartActivity("conclave.acquire");
+        activity?.SetTag("conclave.kind", kind);
+        return activity;
+    }
+
+    public void Granted(string kind, TimeSpan waited, TimeSpan? handOff, int wakeUps)
+    {
+        if (_wait.Enabled)
+        {
+            _wait.Record(waited.TotalSeconds, Kind(kind));
+        }
+
+        if (_wakeUps.Enabled)
+        {
+            _wakeUps.Record(wakeUps, Kind(kind));
+        }
+
+        if (handOff is { } time && _handOff.Enabled)
+        {
+            _handOff.Record(time.TotalSeconds, Kind(kind));
+        }
+    }
+
+    public void Released(string kind, TimeSpan held)
+    {
+        if (_hold.Enabled)
+        {
+            _hold.Record(held.TotalSeconds, Kind(kind));
+        }
+    }
+
+    public void Renewed(TimeSpan gap, TimeSpan margin)
+    {
+        _renewalGap.Record(gap.TotalSeconds);
+        _renewalMargin.Record(margin.TotalSeconds);
+    }
+
+    public void Lost(SessionLossCause cause) => _losses.Add(1, new KeyValuePair<string, object?>("conclave.cause", cause.ToString()));
+
+    public void Committed(string outcome)
+    {
+        if (_commits.Enabled)
+        {
+            _commits.Add(1, new KeyValuePair<string, object?>("conclave.outcome", outcome));
+        }
+    }
+
+    public void Dispose()
+    {
+        _meter.Dispose();
+        _activities.Dispose();
+    }
+
+    private static KeyValuePair<string, object?> Kind(string kind) => new("conclave.kind", kind);
+}
