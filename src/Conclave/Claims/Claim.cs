@@ -20,12 +20,14 @@ public class Claim : IAsyncDisposable
     private readonly long _grantedAt;
     private CancellationTokenSource? _lost;
     private TaskCompletionSource<bool>? _release;
+    private int _leftGate;
 
     internal Claim(Coordinator coordinator, Session session, string kind, string name, string gate, Entry mine, long epoch)
     {
         (_coordinator, _session, _kind, Name, _gate, _mine) = (coordinator, session, kind, name, gate, mine);
         Token = FencingToken.Create(epoch, _mine.CreateRevision);
         _grantedAt = _coordinator.Time.GetTimestamp();
+        _session.Attach(this);
     }
 
     /// <summary>The name, as it was asked for.</summary>
@@ -111,6 +113,9 @@ public class Claim : IAsyncDisposable
         }
     }
 
+    /// <summary>Others may hold the name now, so the next one of this process may ask for it, whether or not this claim is ever disposed.</summary>
+    internal void OnSessionLost() => LeaveGate();
+
     private async ValueTask<bool> ReleaseAsync(TaskCompletionSource<bool> release, CancellationToken cancellationToken)
     {
         bool wasOurs = false;
@@ -141,8 +146,17 @@ public class Claim : IAsyncDisposable
         {
             _coordinator.Telemetry.Released(_kind, _coordinator.Time.GetElapsedTime(_grantedAt));
             Volatile.Read(ref _lost)?.Dispose();
-            _coordinator.Gates.Exit(_gate);
+            _session.Detach(this);
+            LeaveGate();
             release.SetResult(wasOurs);
+        }
+    }
+
+    private void LeaveGate()
+    {
+        if (Interlocked.Exchange(ref _leftGate, 1) == 0)
+        {
+            _coordinator.Gates.Exit(_gate);
         }
     }
 }

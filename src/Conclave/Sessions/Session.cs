@@ -20,6 +20,7 @@ internal sealed partial class Session : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly SemaphoreSlim _settling = new(1);
     private readonly Lock _lock = new();
+    private readonly HashSet<Claim> _claims = [];
     private CancellationTokenSource _wakeRenewal = new();
     private Task _renewals = Task.CompletedTask;
     private Task _lossSignal = Task.CompletedTask;
@@ -127,6 +128,29 @@ internal sealed partial class Session : IAsyncDisposable
     {
         var elapsed = _time.GetElapsedTime(Volatile.Read(ref _sentAt));
         return Volatile.Read(ref _overdue) != 0 || elapsed > TimeToLive * 0.55 || WallRanAhead(elapsed);
+    }
+
+    /// <summary>Adds a claim that stands and falls with this session.</summary>
+    public void Attach(Claim claim)
+    {
+        lock (_lock)
+        {
+            if (_lossReason is null)
+            {
+                _claims.Add(claim);
+                return;
+            }
+        }
+
+        claim.OnSessionLost();
+    }
+
+    public void Detach(Claim claim)
+    {
+        lock (_lock)
+        {
+            _claims.Remove(claim);
+        }
     }
 
     public void MarkGone() => MarkLost(SessionLossCause.GoneFromStore, "the store no longer knows its session");
@@ -264,7 +288,11 @@ internal sealed partial class Session : IAsyncDisposable
         {
             using var attempt = new CancellationTokenSource(TimeToLive / 6, _time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(attempt.Token, _closing.Token);
-            if (!await _store.RenewSessionAsync(Id, either.Token).ConfigureAwait(false))
+            var renewal = _store.RenewSessionAsync(Id, either.Token);
+
+            // a provider that ignores its token must not hold up the next attempt
+            bool alive = await (renewal.IsCompleted ? renewal : new(renewal.AsTask().WaitAsync(either.Token))).ConfigureAwait(false);
+            if (!alive)
             {
                 MarkGone();
                 return false;
@@ -321,6 +349,7 @@ internal sealed partial class Session : IAsyncDisposable
 
     private void MarkLost(SessionLossCause cause, string reason)
     {
+        Claim[] lost;
         lock (_lock)
         {
             if (_lossReason is not null)
@@ -331,6 +360,13 @@ internal sealed partial class Session : IAsyncDisposable
             Volatile.Write(ref _lossReason, reason);
             _lossSignal = SignalLossAsync();
             _wakeRenewal.CancelAfter(TimeSpan.Zero);
+            lost = [.. _claims];
+            _claims.Clear();
+        }
+
+        foreach (var claim in lost)
+        {
+            claim.OnSessionLost();
         }
 
         if (cause != SessionLossCause.ClientDisposed)

@@ -1,0 +1,39 @@
+using Conclave.Storage;
+
+namespace Conclave.Bench;
+
+/// <summary>Counts what goes to the store.</summary>
+internal sealed class CountingStore(IStore inner) : IStore
+{
+    private int _commits;
+    private int _renewals;
+
+    public int Commits => Volatile.Read(ref _commits);
+
+    public int Renewals => Volatile.Read(ref _renewals);
+
+    public StoreDescription Description => inner.Description;
+
+    public ValueTask<CommitResult> CommitAsync(Transaction transaction, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _commits);
+        return inner.CommitAsync(transaction, cancellationToken);
+    }
+
+    public ValueTask<long> WaitForChangeAsync(string prefix, long afterRevision, CancellationToken cancellationToken = default) =>
+        inner.WaitForChangeAsync(prefix, afterRevision, cancellationToken);
+
+    public ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) =>
+        inner.OpenSessionAsync(timeToLive, cancellationToken);
+
+    public ValueTask<bool> RenewSessionAsync(SessionId session, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _renewals);
+        return inner.RenewSessionAsync(session, cancellationToken);
+    }
+
+    public ValueTask CloseSessionAsync(SessionId session, CancellationToken cancellationToken = default) =>
+        inner.CloseSessionAsync(session, cancellationToken);
+
+    public ValueTask DisposeAsync() => inner.DisposeAsync();
+}

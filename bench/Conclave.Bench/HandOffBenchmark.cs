@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Globalization;
+using Conclave.Sqlite;
+
+namespace Conclave.Bench;
+
+/// <summary>How long a lock is nobody's between two processes: from the call of the release in one to the grant in the other.</summary>
+internal static class HandOffBenchmark
+{
+    private const int Grants = 600;
+
+    public static async Task<int> RunAsync()
+    {
+        foreach (int waiting in (int[])[2, 20])
+        {
+            using var folder = new TemporaryFolder();
+            string file = folder.File("handoff.db");
+            int processes = waiting + 1;
+            var workers = Enumerable.Range(0, processes).Select(_ => Start(file, Grants / processes)).ToArray();
+            var grants = new List<Grant>();
+            foreach (var worker in workers)
+            {
+                string output = await worker.StandardOutput.ReadToEndAsync();
+                await worker.WaitForExitAsync();
+                grants.AddRange(output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => Grant.Parse(l, worker.Id)));
+                worker.Dispose();
+            }
+
+            grants.Sort((a, b) => a.Token.CompareTo(b.Token));
+
+            // the first and last ones meet a queue that is not full yet or not any more
+            var between = grants.Zip(grants.Skip(1))
+                .Where(pair => pair.First.Process != pair.Second.Process)
+                .Skip(processes)
+                .SkipLast(processes)
+                .Select(pair => (pair.Second.Granted - pair.First.Released) / 1e6)
+                .ToArray();
+            double p50 = Report.Percentile(between, 0.5);
+            double p99 = Report.Percentile(between, 0.99);
+            Report.Row(
+                $"sqlite: hand-off between processes, {waiting} waiting",
+                Report.Of($"p50 {p50:0.00} ms, p99 {p99:0.00} ms ({between.Length} hand-offs)"),
+                "p50 ≤ 5 ms, p99 ≤ 50 ms",
+                p50 <= 5 && p99 <= 50);
+        }
+
+        return 0;
+    }
+
+    /// <summary>One process: takes the lock again and again, and says when it got it and when it gave it back.</summary>
+    public static async Task<int> WorkAsync(string file, string name, int grants)
+    {
+        var clock = new BootTimeProvider();
+        var lines = new List<string>(grants);
+        await using (var client = new ConclaveClient(new SqliteStore(file)))
+        {
+            for (int i = 0; i < grants; i++)
+            {
+                var claim = await client.Lock(name).AcquireAsync();
+                long granted = clock.GetTimestamp();
+
+                // long enough for the one that gave it to us to stand in the queue again
+                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
+                long released = clock.GetTimestamp();
+                await claim.DisposeAsync();
+                lines.Add(string.Create(CultureInfo.InvariantCulture, $"{claim.Token} {granted} {released}"));
+            }
+        }
+
+        Console.WriteLine(string.Join('\n', lines));
+        return 0;
+    }
+
+    private static Process Start(string file, int grants)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
+        foreach (string argument in (string[])["worker", file, "bench", grants.ToString(CultureInfo.InvariantCulture)])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return Process.Start(start)!;
+    }
+
+    private sealed record Grant(long Token, long Granted, long Released, int Process)
+    {
+        public static Grant Parse(string line, int process)
+        {
+            long[] numbers = [.. line.Split(' ').Select(n => long.Parse(n, CultureInfo.InvariantCulture))];
+            return new(numbers[0], numbers[1], numbers[2], process);
+        }
+    }
+}

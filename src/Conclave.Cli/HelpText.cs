@@ -1,0 +1,89 @@
+namespace Conclave.Cli;
+
+/// <summary>What <c>--help</c> prints.</summary>
+internal static class HelpText
+{
+    public const string Root = """
+        conclave runs commands under distributed locks, and shows who holds them.
+
+        Usage:
+          conclave lock NAME [options] -- COMMAND [ARGS…]   run a command while holding a lock
+          conclave status [NAME] [options]                  show holders and waiters
+
+        Options of every command:
+          --store URI   where the locks live: sqlite:PATH, sqlite:///ABSOLUTE/PATH;
+                        else $CONCLAVE_STORE, else a file of this user:
+                        ${XDG_STATE_HOME:-~/.local/state}/conclave/conclave.db
+          --json        for programs: status as one JSON document on stdout,
+                        events of lock as JSON Lines on stderr
+          --quiet       only errors on stderr
+          --help        help, also for one command: conclave lock --help
+          --version     the version
+
+        Examples:
+          conclave lock backup -- ./backup.sh                 one backup at a time
+          conclave lock backup --try -- ./backup.sh || true   skip it when one is running
+          conclave status                                     who is running what
+
+        """;
+
+    public const string Lock = """
+        Runs a command while holding a lock. Waits for the lock without limit, unless told otherwise.
+
+        Usage:
+          conclave lock NAME [--wait DURATION | --try] [options] -- COMMAND [ARGS…]
+
+        Options:
+          --wait DURATION   wait so long at most, then exit with 75
+          --try             do not wait: exit with 75 when somebody holds the lock
+          --ttl DURATION    how long the lock outlives a crash of this machine, 2s to 10m (15s)
+          --grace DURATION  how long before losing the lock the command gets SIGTERM (a third of ttl);
+                            when the lock is lost it gets SIGKILL
+          --label TEXT      what others see beside host and process (the command's name)
+          --store URI, --json, --quiet: see conclave --help
+
+        DURATION is 500ms, 10s, 1m30s or 2h; a number alone is refused.
+
+        The command gets CONCLAVE_LOCK and CONCLAVE_TOKEN, a number that rises with every grant: send it
+        with your writes, and let the receiver refuse a smaller one than it has seen.
+
+        The command never outlives the lock, with all of its process group: background children are ended
+        when it ends, and everything is killed when the lock is lost or conclave itself is killed. What
+        leaves the group on purpose escapes (setsid, daemons, job control of an interactive shell).
+        Ctrl-C and signals reach the command; it cannot be suspended with Ctrl-Z.
+
+        Exit codes: the command's own; 128+n when signal n ended it; 127 not found; 126 not executable;
+          64 wrong usage            69 store unavailable        70 lock lost
+          73 store not creatable    75 not acquired in time     77 access refused
+          78 wrong store or setting
+
+        Examples:
+          conclave lock deploy -- make deploy
+          conclave lock nightly --try -- ./nightly.sh                from cron, on many machines
+          conclave lock db/orders --wait 1m30s -- psql -f fix.sql
+          conclave lock ci --label "build $BUILD_ID" -- sh -c './build && ./test'
+          CONCLAVE_STORE=sqlite:/srv/locks.db conclave lock x -- sh -c 'echo "$CONCLAVE_TOKEN"'
+
+        """;
+
+    public const string Status = """
+        Shows who holds which lock, since when, and who waits.
+
+        Usage:
+          conclave status [NAME] [options]
+
+        With NAME the waiters are listed in the order in which they will get the lock.
+        SINCE is when the holder asked for the lock, in local time.
+
+        Options:
+          --json   one JSON document: { store, locks: [ { name, holder, waiters: [ … ] } ] }, each contender
+                   { host, pid, process, label, token, since }; times in UTC
+          --store URI, --quiet: see conclave --help
+
+        Examples:
+          conclave status
+          conclave status deploy
+          conclave status --json | jq -r '.locks[] | "\(.name) \(.holder.host):\(.holder.pid)"'
+
+        """;
+}

@@ -1,0 +1,97 @@
+using Conclave.Cli.Output;
+using Conclave.Cli.Processes;
+
+namespace Conclave.Cli;
+
+/// <summary><c>conclave lock</c>: runs a command while holding a lock.</summary>
+internal static class LockCommand
+{
+    /// <summary>Runs it.</summary>
+    /// <returns>The exit code: the command's, or one of <see cref="ExitCode"/>.</returns>
+    public static async Task<int> RunAsync(LockSettings settings, Messages messages)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            throw new CliException(ExitCode.Configuration, "'conclave lock' runs commands on Linux only for now; 'conclave status' works everywhere.");
+        }
+
+        var command = GuardedCommand.Resolve(settings.CommandLine);
+        using var signals = new SignalRelay();
+        var store = StoreLocator.Open(settings.Global.Store);
+        StoreLocator.WarnAboutReach(store, messages);
+        var time = new BootTimeProvider();
+        var client = new ConclaveClient(store, new()
+        {
+            SessionTimeToLive = settings.TimeToLive,
+            Label = settings.Label,
+            TimeProvider = time,
+        });
+        await using (client.ConfigureAwait(false))
+        {
+            try
+            {
+                long since = time.GetTimestamp();
+                var claim = await AcquireAsync(client.Lock(settings.Name), settings, messages, time, signals.Interrupted).ConfigureAwait(false);
+                await using (claim.ConfigureAwait(false))
+                {
+                    signals.Interrupted.ThrowIfCancellationRequested();
+                    messages.Event(new()
+                    {
+                        Event = "acquired",
+                        Lock = claim.Name,
+                        Token = claim.Token.Value,
+                        WaitedSeconds = Math.Round(time.GetElapsedTime(since).TotalSeconds, 3),
+                    });
+                    var liveness = StoreLocator.LivenessOf(store);
+                    var guard = new GuardedProcess(claim, settings.TimeToLive, settings.Grace, liveness, signals, messages, time);
+                    return await RunAsync(guard, claim, command, messages).ConfigureAwait(false);
+                }
+            }
+            catch (OperationCanceledException) when (signals.Received != 0)
+            {
+                return ExitCode.OfSignal(signals.Received);
+            }
+        }
+    }
+
+    private static async Task<Claim> AcquireAsync(
+        DistributedLock wanted, LockSettings settings, Messages messages, TimeProvider time, CancellationToken cancellationToken)
+    {
+        using var acquired = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var reporter = new WaitReporter(wanted, messages, time);
+        var report = settings.Try ? Task.CompletedTask : reporter.RunAsync(acquired.Token);
+        Claim? claim;
+        try
+        {
+            claim = await wanted.TryAcquireAsync(settings.Wait, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await acquired.CancelAsync().ConfigureAwait(false);
+            await report.ConfigureAwait(false);
+        }
+
+        if (claim is null)
+        {
+            string holder = await reporter.HolderAsync(cancellationToken).ConfigureAwait(false);
+            string waited = settings.Try ? "" : $" within {Duration.Format(settings.Wait)}";
+            throw new CliException(ExitCode.NotAcquired, $"the lock '{wanted.Name}' was not acquired{waited}; it is {holder}. The command was not run.");
+        }
+
+        return claim;
+    }
+
+    private static async Task<int> RunAsync(GuardedProcess guard, Claim claim, GuardedCommand command, Messages messages)
+    {
+        var end = await guard.RunAsync(command).ConfigureAwait(false);
+        if (guard.Loss is { } loss)
+        {
+            messages.Event(new() { Event = "lost", Lock = claim.Name, Token = claim.Token.Value, Message = loss });
+            throw new CliException(ExitCode.ClaimLost, $"the lock '{claim.Name}' was lost ({loss}); the command was stopped, its work may be incomplete.");
+        }
+
+        await claim.DisposeAsync().ConfigureAwait(false);
+        messages.Event(new() { Event = "released", Lock = claim.Name, Token = claim.Token.Value, ExitCode = end.ExitCode });
+        return end.ExitCode;
+    }
+}

@@ -1,0 +1,65 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Conclave.Cli.Processes;
+
+namespace Conclave.Cli.Output;
+
+/// <summary>
+/// Writes to stdout or stderr, and nothing else: .NET's Console would set up the terminal, which may belong to the command by then, and a
+/// FileStream would keep a position of its own in a file that the command writes to as well.
+/// </summary>
+internal sealed unsafe class StandardStream(int descriptor)
+{
+    private const uint GetWindowSize = 0x5413;
+    private const short Writable = 4;
+
+    public static StandardStream Out { get; } = new(1);
+
+    public static StandardStream Error { get; } = new(2);
+
+    public bool IsTerminal { get; } = OperatingSystem.IsLinux() && Posix.IsTerminal(descriptor) == 1;
+
+    /// <summary>The width of the terminal, 80 when it does not say.</summary>
+    public int Columns
+    {
+        get
+        {
+            Posix.WindowSize size = default;
+            return IsTerminal && Posix.GetWindowSize(descriptor, GetWindowSize, &size) == 0 && size.Columns > 0 ? size.Columns : 80;
+        }
+    }
+
+    /// <summary>Writes all of it, in one call where possible. A reader that has left is no error.</summary>
+    public void Write(string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        if (!OperatingSystem.IsLinux())
+        {
+            using var stream = descriptor == 1 ? Console.OpenStandardOutput() : Console.OpenStandardError();
+            stream.Write(bytes);
+            return;
+        }
+
+        fixed (byte* start = bytes)
+        {
+            nint written = 0;
+            while (written < bytes.Length)
+            {
+                nint count = Posix.Write(descriptor, start + written, bytes.Length - written);
+                int error = count < 0 ? Marshal.GetLastPInvokeError() : 0;
+                if (error == Posix.Eagain)
+                {
+                    // somebody who shares the pipe made it non-blocking
+                    var wait = new Posix.PollDescriptor { Descriptor = descriptor, Events = Writable };
+                    _ = Posix.Poll(&wait, 1, -1);
+                }
+                else if (error is not (0 or Posix.Eintr))
+                {
+                    return;
+                }
+
+                written += Math.Max(0, count);
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Reflection;
+using Conclave.Cli.Output;
+
+namespace Conclave.Cli;
+
+/// <summary>The <c>conclave</c> command.</summary>
+internal static class Program
+{
+    public static async Task<int> Main(string[] arguments)
+    {
+        var messages = new Messages(quiet: false, json: false, TimeProvider.System);
+        try
+        {
+            var commandLine = new CommandLine(arguments);
+            messages = new(commandLine.Global.Quiet, commandLine.Global.Json, TimeProvider.System);
+            return await RunAsync(commandLine, messages).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            messages.ClearStatusLine();
+            int code = ExitCode.Of(e);
+            messages.Error(code == ExitCode.InternalError && e is not CliException
+                ? $"internal error, please report it: {e.GetType().Name}: {e.Message}"
+                : e.Message, code);
+            return code;
+        }
+    }
+
+    private static async Task<int> RunAsync(CommandLine commandLine, Messages messages)
+    {
+        if (commandLine.WantedHelp is { } help)
+        {
+            StandardStream.Out.Write(help);
+            return ExitCode.Success;
+        }
+
+        if (commandLine.WantsVersion)
+        {
+            string version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+            StandardStream.Out.Write(version.Split('+')[0] + "\n");
+            return ExitCode.Success;
+        }
+
+        if (commandLine.IsLock)
+        {
+            return await LockCommand.RunAsync(commandLine.Lock(), messages).ConfigureAwait(false);
+        }
+
+        if (commandLine.IsStatus)
+        {
+            return await StatusCommand.RunAsync(commandLine.Status(), messages).ConfigureAwait(false);
+        }
+
+        commandLine.ThrowOnErrors();
+        return ExitCode.Usage;
+    }
+}

@@ -1,0 +1,104 @@
+using System.Globalization;
+using Conclave.Cli.Output;
+
+namespace Conclave.Cli;
+
+/// <summary>Tells for whom we wait, since when they hold the lock, and our own place in the queue.</summary>
+internal sealed class WaitReporter(DistributedLock waited, Messages messages, TimeProvider time)
+{
+    // an uncontended lock is acquired before this, without one read more
+    private static readonly TimeSpan FirstReport = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LiveInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(30);
+
+    /// <summary>Reports until it is cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        if (messages.IsSilent)
+        {
+            return;
+        }
+
+        long since = time.GetTimestamp();
+        try
+        {
+            for (var pause = FirstReport; ; pause = messages.IsLive ? LiveInterval : PlainInterval)
+            {
+                await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
+                await ReportAsync(time.GetElapsedTime(since), cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            messages.ClearStatusLine();
+        }
+    }
+
+    /// <summary>Says who holds the lock, for one who does not wait.</summary>
+    public async Task<string> HolderAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var queue = await waited.InspectAsync(cancellationToken).ConfigureAwait(false);
+            return queue.Contenders.FirstOrDefault(c => !IsUs(c)) is { } holder
+                ? $"held by {Describe.Who(holder)}{Describe.SinceWhen(holder.Since, time)}"
+                : "held a moment ago";
+        }
+        catch (ConclaveException)
+        {
+            return "held";
+        }
+    }
+
+    private static bool IsUs(Contender contender) =>
+        contender.ProcessId == Environment.ProcessId && contender.Host == Environment.MachineName;
+
+    private async Task ReportAsync(TimeSpan waitedFor, CancellationToken cancellationToken)
+    {
+        ClaimQueueSnapshot queue;
+        try
+        {
+            queue = await waited.InspectAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ConclaveException e)
+        {
+            Show($"waiting for '{waited.Name}'; the store does not answer: {e.Message}");
+            return;
+        }
+
+        int ahead = 0;
+        while (ahead < queue.Contenders.Length && !IsUs(queue.Contenders[ahead]))
+        {
+            ahead++;
+        }
+
+        if (messages.IsJson)
+        {
+            messages.Event(new()
+            {
+                Event = "waiting",
+                Lock = waited.Name,
+                Holder = queue.Holder is { } first ? ContenderDocument.Of(first) : null,
+                Ahead = ahead,
+                WaitedSeconds = Math.Round(waitedFor.TotalSeconds, 3),
+            });
+        }
+        else if (queue.Holder is { } holder && ahead > 0)
+        {
+            string place = ahead == 1 ? "next in line" : string.Create(CultureInfo.InvariantCulture, $"{ahead - 1} more before us");
+            Show($"waiting {Duration.Format(waitedFor)} for '{waited.Name}', {place}; held by {Describe.Who(holder)}{Describe.SinceWhen(holder.Since, time)}");
+        }
+    }
+
+    private void Show(string text)
+    {
+        if (messages.IsLive)
+        {
+            messages.StatusLine(text);
+        }
+        else
+        {
+            messages.Warn(text);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text.Json;
+
+namespace Conclave.Cli.Tests;
+
+/// <summary><c>conclave status</c>, the help, and where the store is.</summary>
+public sealed class Looking
+{
+    [Fact]
+    public async Task Status_shows_holders_and_waiters()
+    {
+        await using var sandbox = new Sandbox();
+        var first = await Waiting.HoldAsync(sandbox, "a/b");
+        var second = await Waiting.HoldAsync(sandbox, "c");
+        var waiter = sandbox.Start("lock", "c", "--label", "the next", "--", "true");
+        await waiter.Says("waiting");
+
+        string[] all = (await sandbox.RunAsync("status")).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(3, all.Length);
+        Assert.Equal(["NAME", "HOLDER", "TOKEN", "SINCE", "WAITERS"], Cells(all[0]));
+        Assert.Equal(["a/b", $"{Environment.MachineName}:{first.Id}", "cat"], Cells(all[1])[..3]);
+        Assert.Equal("0", Cells(all[1])[^1]);
+        Assert.Equal("1", Cells(all[2])[^1]);
+
+        string[] one = (await sandbox.RunAsync("status", "c")).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(3, one.Length);
+        Assert.Contains($"{Environment.MachineName}:{waiter.Id} the next", one[2], StringComparison.Ordinal);
+
+        var json = JsonDocument.Parse((await sandbox.RunAsync("status", "--json")).Out).RootElement;
+        Assert.Equal(Path.GetFullPath(sandbox.StorePath), json.GetProperty("store").GetString()!["sqlite:".Length..]);
+        var held = json.GetProperty("locks").EnumerateArray().Single(l => l.GetProperty("name").GetString() == "c");
+        Assert.Equal(second.Id, held.GetProperty("holder").GetProperty("pid").GetInt32());
+        Assert.True(held.GetProperty("holder").GetProperty("token").GetInt64() > 0);
+        Assert.Equal(DateTimeKind.Utc, held.GetProperty("holder").GetProperty("since").GetDateTime().Kind);
+        Assert.Equal("the next", held.GetProperty("waiters")[0].GetProperty("label").GetString());
+
+        await Waiting.EndAsync(first);
+        await Waiting.EndAsync(second);
+        Assert.Equal(0, (await waiter.FinishAsync()).ExitCode);
+
+        static string[] Cells(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    [Fact]
+    public async Task Looking_creates_no_store()
+    {
+        await using var sandbox = new Sandbox();
+        var result = await sandbox.RunAsync("status");
+        Assert.Equal((0, ""), (result.ExitCode, result.Out));
+        Assert.Contains("no locks", result.OnlyLine, StringComparison.Ordinal);
+        Assert.False(File.Exists(sandbox.StorePath));
+        Assert.Empty(JsonDocument.Parse((await sandbox.RunAsync("status", "x", "--json")).Out).RootElement.GetProperty("locks").EnumerateArray());
+        Assert.Equal("", (await sandbox.RunAsync("status", "--quiet")).Error);
+    }
+
+    [Fact]
+    public async Task The_default_store_is_a_private_file_of_the_user()
+    {
+        await using var sandbox = new Sandbox();
+        string state = sandbox.PathOf("state");
+        var result = await sandbox.Run(Sandbox.Binary, ["lock", "x", "--", "true"], [("CONCLAVE_STORE", null), ("XDG_STATE_HOME", state)]).FinishAsync();
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.Combine(state, "conclave")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(state, "conclave", "conclave.db")));
+    }
+
+    [Fact]
+    public async Task A_store_in_memory_excludes_nobody_and_says_so()
+    {
+        await using var sandbox = new Sandbox();
+        var result = await sandbox.RunAsync("lock", "x", "--store", "memory:", "--", "true");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("excludes nobody", result.OnlyLine, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("lock", "--help")]
+    [InlineData("status", "-h")]
+    public async Task Help_teaches_by_examples(params string[] arguments)
+    {
+        await using var sandbox = new Sandbox();
+        var result = await sandbox.RunAsync(arguments);
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Contains("Examples:\n  conclave ", result.Out, StringComparison.Ordinal);
+        Assert.All(result.Out.Split('\n'), line => Assert.True(line.Length <= 110, line));
+    }
+
+    [Fact]
+    public async Task The_version_is_one_line()
+    {
+        await using var sandbox = new Sandbox();
+        Assert.Matches("^[0-9]+\\.[0-9]+\\.[0-9]+\n$", (await sandbox.RunAsync("--version")).Out);
+    }
+}

@@ -1,0 +1,33 @@
+namespace Conclave.Cli.Tests;
+
+/// <summary>Signals that are sent to conclave reach the command.</summary>
+public sealed class Signals
+{
+    [Theory]
+    [InlineData(Posix.Hup, "HUP")]
+    [InlineData(Posix.Int, "INT")]
+    [InlineData(Posix.Quit, "QUIT")]
+    [InlineData(Posix.Term, "TERM")]
+    [InlineData(Posix.Usr1, "USR1")]
+    [InlineData(Posix.Usr2, "USR2")]
+    public async Task A_signal_is_passed_on(int signal, string name)
+    {
+        await using var sandbox = new Sandbox();
+        var process = sandbox.Start("lock", "x", "--", "sh", "-c", $"trap 'echo {name}; exit 9' {name}; echo ready; while :; do sleep 0.05; done");
+        await process.Prints("ready");
+        process.Signal(signal);
+        var result = await process.FinishAsync();
+        Assert.Equal((9, $"ready\n{name}\n", ""), (result.ExitCode, result.Out, result.Error));
+    }
+
+    [Fact]
+    public async Task A_signal_that_ends_the_command_shows_in_the_exit_code()
+    {
+        await using var sandbox = new Sandbox();
+        var process = sandbox.Start("lock", "x", "--", "sh", "-c", "echo ready; exec sleep 1000");
+        await process.Prints("ready");
+        process.Signal(Posix.Term);
+        Assert.Equal(143, (await process.FinishAsync()).ExitCode);
+        Assert.Equal(0, (await sandbox.RunAsync("lock", "x", "--try", "--", "true")).ExitCode);
+    }
+}

@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace Conclave.TestWorker;
+
+/// <summary>A resource that checks tokens: a file of lines "token text" that refuses a token smaller than the largest it has seen.</summary>
+internal static class FencedFile
+{
+    public static async Task<bool> TryAppendAsync(string path, FencingToken token, string text)
+    {
+        while (true)
+        {
+            try
+            {
+                await using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                using var reader = new StreamReader(file);
+                string[] lines = (await reader.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+                long seen = lines.Select(l => long.Parse(l.Split(' ')[0], CultureInfo.InvariantCulture)).DefaultIfEmpty().Max();
+                if (token.Value < seen)
+                {
+                    return false;
+                }
+
+                await using var writer = new StreamWriter(file);
+                await writer.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"{token} {text}\n"));
+                return true;
+            }
+            catch (IOException)
+            {
+                // somebody else is writing
+                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
+            }
+        }
+    }
+}

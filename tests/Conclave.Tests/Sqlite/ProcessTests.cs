@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Globalization;
+using Conclave.Sqlite;
+
+namespace Conclave.Tests.Sqlite;
+
+/// <summary>Real processes on one file: killed, stopped, and in a crowd.</summary>
+public sealed class ProcessTests : IDisposable
+{
+    private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(4);
+
+    private readonly SqliteFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private ConclaveClient Client() => new(new SqliteStore(_folder.In("app.db")), new() { SessionTimeToLive = Ttl });
+
+    [Fact]
+    public async Task After_a_kill_the_next_one_is_let_in_and_has_a_larger_token()
+    {
+        await using var client = Client();
+        var (worker, token) = await Worker.HoldAsync(_folder.In("app.db"), "x", Ttl);
+        await using var owned = worker;
+        Assert.Null(await client.Lock("x").TryAcquireAsync());
+        var waiting = client.Lock("x").AcquireAsync().AsTask();
+        await Eventually.TrueAsync(async () => (await client.Lock("x").InspectAsync()).Waiters.Length == 1);
+
+        var watch = Stopwatch.StartNew();
+        worker.Kill();
+        await using var claim = await waiting.InTime();
+
+        Assert.True(watch.Elapsed < Ttl + TimeSpan.FromSeconds(1), $"took {watch.Elapsed}");
+        Assert.True(claim.Token.Value > token);
+    }
+
+    [Fact]
+    public async Task After_a_stop_beyond_its_time_to_live_a_holder_sees_the_loss_at_its_first_look_and_its_late_write_is_refused()
+    {
+        string resource = _folder.In("resource.txt");
+        await using var client = Client();
+        var (worker, token) = await Worker.HoldAsync(_folder.In("app.db"), "x", Ttl);
+        await using var owned = worker;
+        Assert.Equal("accepted", await worker.AskAsync($"write {resource} first"));
+        var waiting = client.Lock("x").AcquireAsync().AsTask();
+        await Eventually.TrueAsync(async () => (await client.Lock("x").InspectAsync()).Waiters.Length == 1);
+
+        var watch = Stopwatch.StartNew();
+        worker.Stop();
+        await using var claim = await waiting.InTime();
+        Assert.True(watch.Elapsed < Ttl + TimeSpan.FromSeconds(1), $"took {watch.Elapsed}");
+        Assert.True(claim.Token.Value > token);
+        await File.AppendAllTextAsync(resource, string.Create(CultureInfo.InvariantCulture, $"{claim.Token} second\n"));
+        worker.Continue();
+
+        Assert.Equal("False Lost", await worker.AskAsync("look"));
+        Assert.Equal("refused", await worker.AskAsync($"write {resource} third"));
+        Assert.Equal("False", await worker.AskAsync("release"));
+        Assert.True(claim.IsHeld);
+        Assert.Equal(2, (await File.ReadAllLinesAsync(resource)).Length);
+    }
+
+    [Fact]
+    public async Task Twenty_processes_of_random_traffic_never_hold_one_lock_at_the_same_time()
+    {
+        const int processes = 20;
+        const int rounds = 25;
+        var workers = Enumerable.Range(0, processes)
+            .Select(seed => Worker.Start("traffic", _folder.In("app.db"), "5", rounds.ToString(CultureInfo.InvariantCulture), seed.ToString(CultureInfo.InvariantCulture)))
+            .ToArray();
+        var history = new List<Grant>();
+        foreach (var worker in workers)
+        {
+            await using (worker)
+            {
+                history.AddRange((await worker.ReadToEndAsync()).Select(Grant.Parse));
+            }
+        }
+
+        Assert.Equal(processes * rounds, history.Count);
+        Assert.True(history.Count(g => g.Waited) >= history.Count * 3 / 10, $"only {history.Count(g => g.Waited)} of {history.Count} grants had to wait");
+        foreach (var name in history.GroupBy(g => g.Name))
+        {
+            var inOrder = name.OrderBy(g => g.Token).ToArray();
+            foreach (var (before, after) in inOrder.Zip(inOrder.Skip(1)))
+            {
+                Assert.True(after.Token > before.Token, $"{name.Key}: token {after.Token} was given twice");
+                Assert.True(after.Granted >= before.Released, $"{name.Key}: {after} was granted while {before} held it");
+            }
+        }
+    }
+
+    private sealed record Grant(string Name, long Token, long Granted, long Released, bool Waited)
+    {
+        public static Grant Parse(string line)
+        {
+            string[] parts = line.Split(' ');
+            return new(parts[0], Number(parts[1]), Number(parts[3]), Number(parts[4]), bool.Parse(parts[5]));
+        }
+
+        private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
+    }
+}
