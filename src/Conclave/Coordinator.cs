@@ -117,14 +117,14 @@ internal sealed partial class Coordinator : IAsyncDisposable
             return;
         }
 
-        // no new session after this; one that is being opened is waited for
+        // whatever is under way may stop where it is: the end of the session gives up every claim
+        await _stopping.CancelAsync().ConfigureAwait(false);
         await _opening.WaitAsync().ConfigureAwait(false);
         if (_session is { } session)
         {
             await session.DisposeAsync().ConfigureAwait(false);
         }
 
-        await _stopping.CancelAsync().ConfigureAwait(false);
         while (!_background.IsEmpty)
         {
             await Task.WhenAll(_background.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -24,7 +24,7 @@ internal sealed class Journal(Connection connection, ChangeHints hints)
     private long _published;
     private bool _announcing;
 
-    /// <summary>Whether somebody in this process waits, so that commits are announced as they happen.</summary>
+    /// <summary>Nobody waits in this process any more, so commits need not be announced; <see cref="CatchUp"/> begins anew.</summary>
     public void StopAnnouncing() => _announcing = false;
 
     /// <summary>The revision of the state that the current transaction sees; 0 for an empty store.</summary>

@@ -112,6 +112,20 @@ internal sealed class ChangeFeed(
                     pause = recheck > TimeSpan.Zero && pause > recheck ? recheck : pause;
                     _ = timer.Change(pause < FirstRecheck ? FirstRecheck : pause, Timeout.InfiniteTimeSpan);
                 }
+
+                // the next feed, which begins after this one has ended, starts by announcing again
+                await access.RunAsync(
+                    static (StoreFile file, ChangeFeed _, out bool done) =>
+                    {
+                        file.StopAnnouncing();
+                        return done = true;
+                    },
+                    this,
+                    _stop.Token).ConfigureAwait(false);
+            }
+            catch (ConclaveException)
+            {
+                // the file cannot be opened; whoever calls next hears of it
             }
             catch (OperationCanceledException)
             {

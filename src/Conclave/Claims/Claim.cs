@@ -19,6 +19,7 @@ public class Claim : IAsyncDisposable
     private readonly string _gate;
     private readonly long _grantedAt;
     private CancellationTokenSource? _lost;
+    private CancellationTokenRegistration _lostLink;
     private TaskCompletionSource<bool>? _release;
     private int _leftGate;
 
@@ -59,12 +60,17 @@ public class Claim : IAsyncDisposable
             var source = Volatile.Read(ref _lost);
             if (source is null)
             {
-                // linked, and let go with the release, so that a long session does not collect the callbacks of short claims
-                var linked = CancellationTokenSource.CreateLinkedTokenSource(_session.Lost);
-                source = Interlocked.CompareExchange(ref _lost, linked, null) ?? linked;
-                if (source != linked || Volatile.Read(ref _release) is not null)
+                source = new CancellationTokenSource();
+                if (Interlocked.CompareExchange(ref _lost, source, null) is { } earlier)
                 {
-                    linked.Dispose();
+                    return earlier.Token;
+                }
+
+                // let go with the release, so that a long session does not collect the callbacks of short claims
+                _lostLink = _session.Lost.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), source);
+                if (Volatile.Read(ref _release) is not null)
+                {
+                    _lostLink.Unregister();
                 }
             }
 
@@ -145,7 +151,7 @@ public class Claim : IAsyncDisposable
         finally
         {
             _coordinator.Telemetry.Released(_kind, _coordinator.Time.GetElapsedTime(_grantedAt));
-            Volatile.Read(ref _lost)?.Dispose();
+            _lostLink.Unregister();
             _session.Detach(this);
             LeaveGate();
             release.SetResult(wasOurs);

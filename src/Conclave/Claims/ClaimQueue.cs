@@ -57,7 +57,7 @@ internal sealed class ClaimQueue(Coordinator coordinator, string kind, string na
         return (result.Reads[0], Epoch(result));
     }
 
-    private Transaction ReadQueue => new(reads: [Read.Scan(_prefix), Read.Get(StoreNames.EpochKey)]);
+    private Transaction ReadQueue => field ??= new(reads: [Read.Scan(_prefix), Read.Get(StoreNames.EpochKey)]);
 
     private async ValueTask<Claim?> AcquireInTurnAsync(ClaimRule rule, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
     {

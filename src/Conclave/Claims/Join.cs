@@ -33,11 +33,13 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
         {
             return (await running.WaitAsync(coordinator.Options.OperationTimeout, coordinator.Time, cancellationToken).ConfigureAwait(false))!;
         }
-        catch (Exception e) when (!running.IsCompleted && e is TimeoutException or OperationCanceledException)
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
+            // it may have joined in this very moment, or may yet: whatever comes of it is undone
             _abandoned = true;
             coordinator.Track(UndoAsync(running));
             cancellationToken.ThrowIfCancellationRequested();
+            ObjectDisposedException.ThrowIf(coordinator.Stopping.IsCancellationRequested, typeof(ConclaveClient));
             throw new StoreUnavailableException(
                 $"'{queue.Name}' could not be joined within {coordinator.Options.OperationTimeout.TotalSeconds} s: "
                 + (_lastFailure?.Message ?? $"the store at {coordinator.Store.Description.Address} did not answer."),

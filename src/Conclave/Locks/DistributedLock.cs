@@ -51,6 +51,8 @@ public sealed class DistributedLock
             throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "A timeout must not be negative; Timeout.InfiniteTimeSpan waits without limit.");
         }
 
+        // longer than any timer goes: 24 days are without limit
+        timeout = timeout.TotalMilliseconds > int.MaxValue ? Timeout.InfiniteTimeSpan : timeout;
         return _queue.AcquireAsync(ClaimRule.Exclusive, timeout, cancellationToken);
     }
 

@@ -36,6 +36,7 @@ internal sealed partial class Session : IAsyncDisposable
         (Id, TimeToLive) = (grant.Id, grant.TimeToLive);
         (_record, _store, _time, _telemetry, _logger) = (record, store, time, telemetry, logger);
         RecordKey = SessionRecord.KeyOf(grant.Id.Value);
+        Lost = _lost.Token;
         _believed = options.Margin.Believed(grant.TimeToLive);
         _wallTolerance = options.Margin.GuardFor(grant.TimeToLive) / 2;
     }
@@ -48,7 +49,7 @@ internal sealed partial class Session : IAsyncDisposable
     public string RecordKey { get; }
 
     /// <summary>Cancelled when the session is lost. Runs callbacks on the thread pool.</summary>
-    public CancellationToken Lost => _lost.Token;
+    public CancellationToken Lost { get; }
 
     public string? LossReason => Volatile.Read(ref _lossReason);
 

@@ -97,6 +97,31 @@ public sealed class SqliteSharingTests : IDisposable
     }
 
     [Fact]
+    public async Task The_feed_ends_when_nobody_has_waited_for_a_while_and_the_next_wait_misses_nothing()
+    {
+        var time = new SteppedTime();
+        await using var one = _folder.Open(time);
+        await using var two = _folder.Open(time);
+        long seen = await one.PutAsync("a", default);
+        using var cancel = new CancellationTokenSource();
+        var wait = one.WaitForChangeAsync("a", seen, cancel.Token).AsTask();
+        Assert.True(one.Feed.IsRunning);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => wait);
+
+        time.Advance(TimeSpan.FromSeconds(11));
+        await SqliteFolder.Until(() => !one.Feed.IsRunning);
+        await one.PutAsync("b", default);
+        await two.PutAsync("a", default);
+
+        await one.WaitForChangeAsync("a", seen).AsTask().WaitAsync(TimeSpan.FromSeconds(4));
+    }
+
+    [Fact]
+    public void SQLite_gets_a_way_to_sleep_for_less_than_a_second() =>
+        Assert.Equal((Vfs.Name, Vfs.Name), (Vfs.Register(), Vfs.Register()));
+
+    [Fact]
     public async Task The_end_of_a_session_wakes_those_who_wait()
     {
         var time = new SteppedTime();
