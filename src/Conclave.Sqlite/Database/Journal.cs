@@ -7,7 +7,7 @@ namespace Conclave.Sqlite;
 /// The revisions and which keys each of them changed. The newest row is the revision counter of the store, so a commit writes one page for both;
 /// it is never deleted. Readers follow the journal to know whom to wake.
 /// </summary>
-internal sealed class Journal(Connection connection, ChangeHints hints)
+internal sealed class Journal(Connection connection, string realPath, ChangeHints hints)
 {
     /// <summary>How many revisions stay readable for those who wait; older ones are forgotten, which wakes everybody once.</summary>
     internal const int Kept = 2048;
@@ -20,9 +20,11 @@ internal sealed class Journal(Connection connection, ChangeHints hints)
     private readonly Statement _after = connection.Prepare("SELECT revision, keys FROM journal WHERE revision > ?1 ORDER BY revision");
     private readonly Statement _prune = connection.Prepare("DELETE FROM journal WHERE revision <= ?1");
     private readonly List<(string Key, long Revision)> _pending = [];
+    private readonly byte[] _path = Encoding.UTF8.GetBytes(realPath + '\0');
     private byte[] _keys = new byte[1024];
     private long _published;
     private bool _announcing;
+    private bool _appended;
 
     /// <summary>Nobody waits in this process any more, so commits need not be announced; <see cref="CatchUp"/> begins anew.</summary>
     public void StopAnnouncing() => _announcing = false;
@@ -51,6 +53,7 @@ internal sealed class Journal(Connection connection, ChangeHints hints)
 
         statement.Run();
         long revision = connection.LastRow;
+        _appended = true;
         if (_announcing)
         {
             foreach (string key in keys)
@@ -71,6 +74,13 @@ internal sealed class Journal(Connection connection, ChangeHints hints)
     /// <summary>Wakes who waits for what the transaction that just committed has changed.</summary>
     public void Announce()
     {
+        if (_appended)
+        {
+            // other processes watch the times of the file: a sign that comes after the commit is visible, and only once
+            _appended = false;
+            Native.Touch(_path);
+        }
+
         if (_pending.Count == 0)
         {
             return;
@@ -94,7 +104,11 @@ internal sealed class Journal(Connection connection, ChangeHints hints)
     }
 
     /// <summary>Forgets what the transaction that was rolled back had changed.</summary>
-    public void Drop() => _pending.Clear();
+    public void Drop()
+    {
+        _appended = false;
+        _pending.Clear();
+    }
 
     /// <summary>Reads what anybody has committed since the last look, and wakes who waits for it. From now on own commits are announced.</summary>
     public void CatchUp()

@@ -173,11 +173,19 @@ internal sealed class Liveness(StoreAccess access, UnixFileMode mode) : IDisposa
     }
 
     // Anything but getting the lock counts as alive: then the time to live decides.
-    private static FileStream? TryHold(string path)
+    // Not by a FileStream, which reports a lock that somebody else has with an exception: this is asked often, and mostly answered with no.
+    private static SafeFileHandle? TryHold(string path)
     {
         try
         {
-            return File.Exists(path) ? new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0) : null;
+            var file = File.Exists(path) ? File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete) : null;
+            if (file is not null && !Native.TryLock(file))
+            {
+                file.Dispose();
+                file = null;
+            }
+
+            return file;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -14,7 +14,7 @@ internal sealed class ChangeFeed(
     private static readonly TimeSpan Regularly = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(25);
-    private static readonly TimeSpan FirstRecheck = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
@@ -22,7 +22,6 @@ internal sealed class ChangeFeed(
     private Task _running = Task.CompletedTask;
     private bool _isRunning;
     private bool _disposed;
-    private bool _touched;
     private long _wanted;
     private long _looks;
 
@@ -81,7 +80,7 @@ internal sealed class ChangeFeed(
             if (!_isRunning)
             {
                 _isRunning = true;
-                var watch = new FileWatch(realPath, options.PollsForChanges, Touch);
+                var watch = new FileWatch(realPath, options.PollsForChanges, Wake);
                 _running = RunAsync(watch, _running);
             }
         }
@@ -93,13 +92,11 @@ internal sealed class ChangeFeed(
         using (watch)
         {
             using var timer = time.CreateTimer(static feed => ((ChangeFeed)feed!).Wake(), this, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
-            var recheck = TimeSpan.Zero;
             long swept = time.GetTimestamp();
             try
             {
                 while (await _wake.Reader.ReadAsync(_stop.Token).ConfigureAwait(false) && !StopIfIdle())
                 {
-                    recheck = NextRecheck(recheck);
                     var untilDue = await LookAsync().ConfigureAwait(false);
                     if (hints.Waiters > 0 && time.GetElapsedTime(swept) >= SweepInterval)
                     {
@@ -109,8 +106,7 @@ internal sealed class ChangeFeed(
 
                     var pause = watch.Works ? untilDue : PollInterval;
                     pause = hints.Waiters > 0 && pause > SweepInterval ? SweepInterval : pause;
-                    pause = recheck > TimeSpan.Zero && pause > recheck ? recheck : pause;
-                    _ = timer.Change(pause < FirstRecheck ? FirstRecheck : pause, Timeout.InfiniteTimeSpan);
+                    _ = timer.Change(pause < ShortestPause ? ShortestPause : pause, Timeout.InfiniteTimeSpan);
                 }
 
                 // the next feed, which begins after this one has ended, starts by announcing again
@@ -168,12 +164,6 @@ internal sealed class ChangeFeed(
     private ValueTask<TimeSpan> CatchUpAsync(CancellationToken cancellationToken) => access.RunAsync(
         static (StoreFile file, ChangeFeed _, out TimeSpan untilDue) => file.TryCatchUp(out untilDue), this, cancellationToken);
 
-    // The file is written before its content is visible, by as much as an fsync takes. So an event is followed by looks after 1, 2, 4 … 512 ms.
-    private TimeSpan NextRecheck(TimeSpan last) =>
-        Interlocked.Exchange(ref _touched, false) ? FirstRecheck
-        : last < TimeSpan.FromMilliseconds(512) ? 2 * last
-        : TimeSpan.Zero;
-
     private bool StopIfIdle()
     {
         lock (_lock)
@@ -186,12 +176,6 @@ internal sealed class ChangeFeed(
             _isRunning = time.GetElapsedTime(_wanted) < Linger;
             return !_isRunning;
         }
-    }
-
-    private void Touch()
-    {
-        Volatile.Write(ref _touched, true);
-        Wake();
     }
 
     private void Wake() => _wake.Writer.TryWrite(true);

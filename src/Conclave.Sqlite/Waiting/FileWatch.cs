@@ -1,6 +1,6 @@
 namespace Conclave.Sqlite;
 
-/// <summary>Calls back whenever somebody writes to the database or its WAL.</summary>
+/// <summary>Calls back whenever somebody has committed: every commit that changes something then sets the times of the file.</summary>
 internal sealed class FileWatch : IDisposable
 {
     private readonly FileSystemWatcher? _watcher;
@@ -15,13 +15,10 @@ internal sealed class FileWatch : IDisposable
         var watcher = new FileSystemWatcher(Path.GetDirectoryName(realPath)!);
         try
         {
-            watcher.NotifyFilter = NotifyFilters.LastWrite | NotifyFilters.Size | NotifyFilters.FileName;
+            // attributes only: the writes to the WAL come several to a commit, and before it is visible
+            watcher.NotifyFilter = NotifyFilters.Attributes;
             watcher.Filters.Add(Path.GetFileName(realPath));
-            watcher.Filters.Add(Path.GetFileName(realPath) + "-wal");
             watcher.Changed += (_, _) => touched();
-            watcher.Created += (_, _) => touched();
-            watcher.Deleted += (_, _) => touched();
-            watcher.Renamed += (_, _) => touched();
             watcher.Error += (_, _) => touched();
             watcher.EnableRaisingEvents = true;
             _watcher = watcher;

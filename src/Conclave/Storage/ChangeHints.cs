@@ -36,7 +36,7 @@ public sealed class ChangeHints : IDisposable
     /// <summary>The revision up to which changes are known.</summary>
     public long Revision => Volatile.Read(ref _revision);
 
-    /// <summary>Says that a key was put or deleted, and wakes who waits for it. Revisions at or below the last published one are welcome.</summary>
+    /// <summary>Says that a key was put or deleted, and wakes who waits for it. To be called in the order of revisions.</summary>
     /// <param name="key">The key.</param>
     /// <param name="revision">The revision of the change; visible to readers already.</param>
     public void Publish(string key, long revision)
