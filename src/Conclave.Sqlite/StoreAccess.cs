@@ -92,15 +92,16 @@ internal sealed class StoreAccess(string path, SqliteStoreOptions options, TimeP
                 _gate.Release();
             }
 
-            busySince ??= time.GetTimestamp();
-            var waited = time.GetElapsedTime(busySince.Value);
+            // by the real clock, whatever clock the sessions have: another process writes in real time
+            busySince ??= TimeProvider.System.GetTimestamp();
+            var waited = TimeProvider.System.GetElapsedTime(busySince.Value);
             if (waited >= options.BusyTimeout)
             {
                 throw Failures.Busy(path, waited);
             }
 
             // the gate is free meanwhile: reads go on while another process writes
-            await Task.Delay(TimeSpan.FromMilliseconds(1 + (9 * Random.Shared.NextDouble())), time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(1 + (9 * Random.Shared.NextDouble())), TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
     }
 

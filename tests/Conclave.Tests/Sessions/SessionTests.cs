@@ -1,4 +1,5 @@
 using Conclave.Storage;
+using Conclave.Testing;
 
 namespace Conclave.Tests.Sessions;
 
@@ -7,7 +8,7 @@ public sealed class SessionTests : IAsyncDisposable
     private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
     private readonly HookedStore _store;
     private readonly ConclaveClient _client;
 

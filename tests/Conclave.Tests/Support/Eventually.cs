@@ -1,3 +1,4 @@
+using Conclave.Testing;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
@@ -22,7 +23,7 @@ internal static class Eventually
     }
 
     /// <summary>Moves the clock in small steps until the condition holds, so that everything in the background gets its turns.</summary>
-    public static Task TrueAsync(ManualTime time, TimeSpan step, Func<bool> condition, [CallerArgumentExpression(nameof(condition))] string? what = null) =>
+    public static Task TrueAsync(ManualTimeProvider time, TimeSpan step, Func<bool> condition, [CallerArgumentExpression(nameof(condition))] string? what = null) =>
         TrueAsync(
             () =>
             {

@@ -1,18 +1,27 @@
-namespace Conclave.Tests;
+namespace Conclave.Testing;
 
-/// <summary>A clock that moves when it is told to, with timers that fire while it moves.</summary>
-internal sealed class ManualTime : TimeProvider
+/// <summary>
+/// A clock that moves when it is told to, with timers that fire while it moves. The monotonic clock and the wall clock move together unless a
+/// test moves one of them alone. Timer callbacks run on the thread that moves the clock.
+/// </summary>
+public sealed class ManualTimeProvider : TimeProvider
 {
     private readonly Lock _lock = new();
     private readonly List<Timer> _timers = [];
     private long _now = TimeSpan.TicksPerDay;
-    private DateTimeOffset _wall = new(2026, 11, 21, 8, 0, 0, TimeSpan.Zero);
+    private DateTimeOffset _wall;
 
+    /// <summary>Creates a clock that stands still.</summary>
+    /// <param name="start">What its wall clock shows, or null for the beginning of the year 2026, UTC.</param>
+    public ManualTimeProvider(DateTimeOffset? start = null) => _wall = start ?? new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <inheritdoc/>
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
+    /// <inheritdoc/>
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
-    /// <summary>Timers that are armed: what a test for leaks counts.</summary>
+    /// <summary>How many timers are armed: what a test for leaks counts.</summary>
     public int ArmedTimers
     {
         get
@@ -24,6 +33,7 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 
+    /// <inheritdoc/>
     public override long GetTimestamp()
     {
         lock (_lock)
@@ -32,6 +42,7 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 
+    /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {
         lock (_lock)
@@ -40,9 +51,12 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 
-    /// <summary>Moves both clocks, firing timers in order of their due times.</summary>
+    /// <summary>Moves both clocks, and fires the timers on the way in the order of their due times.</summary>
+    /// <param name="span">How far; zero fires what is due now.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="span"/> is negative.</exception>
     public void Advance(TimeSpan span)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(span, TimeSpan.Zero);
         long end = GetTimestamp() + span.Ticks;
         while (true)
         {
@@ -50,6 +64,8 @@ internal sealed class ManualTime : TimeProvider
             lock (_lock)
             {
                 due = _timers.Where(t => t.Due <= end).MinBy(t => t.Due);
+
+                // a callback may have jumped ahead
                 long at = Math.Max(due?.Due ?? end, _now);
                 _wall += TimeSpan.FromTicks(at - _now);
                 _now = at;
@@ -59,23 +75,15 @@ internal sealed class ManualTime : TimeProvider
                 }
 
                 _timers.Remove(due);
-                due.Rearm(_timers, _now);
+                due.Rearm();
             }
 
             due.Fire();
         }
     }
 
-    /// <summary>Moves the wall clock alone.</summary>
-    public void StepWallClock(TimeSpan span)
-    {
-        lock (_lock)
-        {
-            _wall += span;
-        }
-    }
-
-    /// <summary>Moves the monotonic clock without firing a timer: what a process sees that was stopped.</summary>
+    /// <summary>Moves both clocks without firing a timer: what a process sees that was stopped and continued.</summary>
+    /// <param name="span">How far.</param>
     public void JumpWithoutTimers(TimeSpan span)
     {
         lock (_lock)
@@ -85,14 +93,26 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 
+    /// <summary>Moves the wall clock alone: an administrator, NTP, or a virtual machine that was paused.</summary>
+    /// <param name="span">How far; negative steps back.</param>
+    public void StepWallClock(TimeSpan span)
+    {
+        lock (_lock)
+        {
+            _wall += span;
+        }
+    }
+
+    /// <inheritdoc/>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
+        ArgumentNullException.ThrowIfNull(callback);
         var timer = new Timer(this, () => callback(state));
-        timer.Change(dueTime, period);
+        _ = timer.Change(dueTime, period);
         return timer;
     }
 
-    private sealed class Timer(ManualTime owner, Action callback) : ITimer
+    private sealed class Timer(ManualTimeProvider owner, Action callback) : ITimer
     {
         private TimeSpan _period;
 
@@ -114,12 +134,13 @@ internal sealed class ManualTime : TimeProvider
             return true;
         }
 
-        public void Rearm(List<Timer> timers, long now)
+        /// <summary>Called under the owner's lock.</summary>
+        public void Rearm()
         {
-            if (_period != Timeout.InfiniteTimeSpan && _period != TimeSpan.Zero)
+            if (_period > TimeSpan.Zero)
             {
-                Due = now + _period.Ticks;
-                timers.Add(this);
+                Due = owner._now + _period.Ticks;
+                owner._timers.Add(this);
             }
         }
 
