@@ -33,20 +33,29 @@ public sealed class Guarding
     [Fact]
     public async Task The_next_is_not_let_in_while_the_group_of_a_killed_conclave_lives()
     {
-        await using var sandbox = new Sandbox();
-        var (victim, group) = await StartAsync(sandbox, "--ttl", "60s");
-        int watchdog = Assert.Single(WatchdogsOf(victim));
-        Posix.Send(watchdog, Posix.Stop);
-        victim.Signal(Posix.Kill);
-        await Eventually.True(() => Posix.StateOf(victim.Id) is null or 'Z', "the end of the victim");
+        // an orphaned group that is stopped is continued by the kernel; with us as its parent the watchdog stays stopped, and nobody reaps
+        Posix.AdoptOrphans(true);
+        try
+        {
+            await using var sandbox = new Sandbox();
+            var (victim, group) = await StartAsync(sandbox, "--ttl", "60s");
+            int watchdog = Assert.Single(WatchdogsOf(victim));
+            Posix.Send(watchdog, Posix.Stop);
+            victim.Signal(Posix.Kill);
+            await Eventually.True(() => Posix.StateOf(victim.Id) is null or 'Z', "the end of the victim");
 
-        var tooEarly = await sandbox.RunAsync("lock", "x", "--wait", "1s", "--", "true");
-        Assert.Equal(ExitCode.NotAcquired, tooEarly.ExitCode);
-        Assert.NotEmpty(Posix.MembersOf(group));
+            var tooEarly = await sandbox.RunAsync("lock", "x", "--wait", "1s", "--", "true");
+            Assert.Equal(ExitCode.NotAcquired, tooEarly.ExitCode);
+            Assert.NotEmpty(Posix.MembersOf(group));
 
-        Posix.Send(watchdog, Posix.Cont);
-        var next = await sandbox.RunAsync("lock", "x", "--wait", "10s", "--", "sh", "-c", GroupCheck(group));
-        Assert.Equal((0, "gone\n"), (next.ExitCode, next.Out));
+            Posix.Send(watchdog, Posix.Cont);
+            var next = await sandbox.RunAsync("lock", "x", "--wait", "10s", "--", "sh", "-c", GroupCheck(group));
+            Assert.Equal((0, "gone\n"), (next.ExitCode, next.Out));
+        }
+        finally
+        {
+            Posix.AdoptOrphans(false);
+        }
     }
 
     [Fact]
@@ -202,7 +211,7 @@ public sealed class Guarding
     }
 
     // a member that is a zombie is no longer alive
-    private static string GroupCheck(int group) =>
+    internal static string GroupCheck(int group) =>
         $"for s in /proc/[0-9]*/stat; do read -r l 2>/dev/null <$s || continue; set -- ${{l##*) }}; [ \"$3\" = {group} ] && [ \"$1\" != Z ] && echo alive; done; echo gone";
 
     private static List<int> WatchdogsOf(CliProcess process) =>

@@ -15,7 +15,12 @@ internal static partial class Posix
     public const int Cont = 18;
     public const int Stop = 19;
 
+    private const int SetChildSubreaper = 36;
+
     public static void Send(int process, int signal) => _ = SendSignal(process, signal);
+
+    /// <summary>Makes this process the parent of orphans, and one that never reaps them, like an init in a container that was not made for it.</summary>
+    public static void AdoptOrphans(bool adopt) => Assert.Equal(0, Control(SetChildSubreaper, adopt ? 1u : 0, 0, 0, 0));
 
     /// <summary>The processes that are neither gone nor zombies and fit a condition.</summary>
     public static List<int> Living(Func<string, bool> fits)
@@ -62,6 +67,9 @@ internal static partial class Posix
             return null;
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "prctl")]
+    private static partial int Control(int option, nuint a, nuint b, nuint c, nuint d);
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int SendSignal(int process, int signal);

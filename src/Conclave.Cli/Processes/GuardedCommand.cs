@@ -14,9 +14,14 @@ internal sealed record GuardedCommand(string File, IReadOnlyList<byte[]> Argumen
     {
         string file = CommandLookup.Find(commandLine[0], Environment.GetEnvironmentVariable("PATH"));
         var raw = RawArguments();
-        bool sameTail = raw.Count >= commandLine.Count
-            && commandLine.Select((text, i) => (text, i)).All(a => Encoding.UTF8.GetString(raw[raw.Count - commandLine.Count + a.i]) == a.text);
-        return new(file, sameTail ? raw[^commandLine.Count..] : [.. commandLine.Select(Encoding.UTF8.GetBytes)]);
+        int first = raw.Count - commandLine.Count;
+        bool sameTail = first >= 0;
+        for (int i = 0; sameTail && i < commandLine.Count; i++)
+        {
+            sameTail = Encoding.UTF8.GetString(raw[first + i]) == commandLine[i];
+        }
+
+        return new(file, sameTail ? raw[first..] : [.. commandLine.Select(Encoding.UTF8.GetBytes)]);
     }
 
     /// <summary>All arguments of this process as bytes.</summary>

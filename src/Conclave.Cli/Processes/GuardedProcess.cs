@@ -72,6 +72,7 @@ internal sealed class GuardedProcess
         catch
         {
             await _watchdog.DismissAsync().ConfigureAwait(false);
+            _watchdog.Dispose();
             throw;
         }
 
@@ -83,6 +84,7 @@ internal sealed class GuardedProcess
                 await Task.WhenAny(child.End, Task.Delay(_interval, _time)).ConfigureAwait(false);
             }
 
+            _wantsTerminal = false;
             _terminal.TakeBack();
             if (_gauge.IsLost)
             {
@@ -112,7 +114,9 @@ internal sealed class GuardedProcess
         var claim = _gauge.Claim;
         var environment = GuardedCommand.EnvironmentWith(
             ("CONCLAVE_LOCK", claim.Name), ("CONCLAVE_TOKEN", claim.Token.ToString()), ("CONCLAVE_GUARD", _mark));
-        var request = new Spawn.Request(command.File, command.Arguments, environment, _signals.Ignored);
+        bool takesTerminal = _terminal.IsForCommand;
+        var request = new Spawn.Request(command.File, command.Arguments, environment, _signals.Ignored) { TakesTerminal = takesTerminal };
+        _signals.RefuseSuspension(SayNoSuspend);
         claim.ThrowIfLost();
         int error = Spawn.Start(request, out int process);
         if (error == Posix.Enoexec)
@@ -125,6 +129,7 @@ internal sealed class GuardedProcess
 
         if (error != 0)
         {
+            _terminal.TakeBack();
             string why = new Win32Exception(error).Message;
             throw error is Posix.Enoent or Posix.Enotdir
                 ? new CliException(ExitCode.CommandNotFound, $"cannot run '{command.File}': {why} (maybe the interpreter of its first line). The lock was released.")
@@ -132,14 +137,14 @@ internal sealed class GuardedProcess
         }
 
         _group = new(process);
-        if (_terminal.IsWanted)
+        if (takesTerminal)
         {
             _terminal.TryGive(_group);
         }
 
         _watchdog.Guard(_group);
         var child = new ChildProcess(process, OnStop);
-        _signals.PassTo(_group, SayNoSuspend);
+        _signals.PassTo(_group);
         return child;
     }
 
@@ -168,8 +173,9 @@ internal sealed class GuardedProcess
             Loss ??= _gauge.Cause;
             _group.Signal(Posix.SigKill);
         }
-        else if (left <= _grace && !_terminated)
+        else if (left <= _grace && _gauge.Claim.State != ClaimState.Safe && !_terminated)
         {
+            // a claim that is renewed in time is safe also where the grace is longer than what a renewal leaves
             _terminated = true;
             Loss ??= _gauge.Cause;
             _messages.Expiring(_gauge.Claim, left);
@@ -200,25 +206,36 @@ internal sealed class GuardedProcess
 
     private void KeepWatchdog()
     {
-        if (_watchdog.HasEnded && !_gauge.IsLost)
+        if (!_watchdog.HasEnded || _gauge.IsLost)
         {
-            _watchdog.Dispose();
-            if (_watchdogs >= MaxWatchdogs)
-            {
-                Loss ??= "the processes that watch over it were ended again and again";
-                _group.Signal(Posix.SigKill);
-                return;
-            }
-
-            _messages.Warn($"the watchdog process {_watchdog.ProcessId.ToString(CultureInfo.InvariantCulture)} has ended; started another.");
-            StartWatchdog();
-            _watchdog.Guard(_group);
+            return;
         }
+
+        var ended = _watchdog;
+        try
+        {
+            StartWatchdog();
+        }
+        catch (CliException e)
+        {
+            Loss ??= e.Message;
+            _group.Signal(Posix.SigKill);
+            return;
+        }
+
+        ended.Reap();
+        ended.Dispose();
+        _watchdog.Guard(_group);
+        _messages.Warn($"the watchdog process {ended.ProcessId.ToString(CultureInfo.InvariantCulture)} has ended; started another.");
     }
 
     private void StartWatchdog()
     {
-        _watchdogs++;
+        if (_watchdogs++ >= MaxWatchdogs)
+        {
+            throw new CliException(ExitCode.InternalError, "the watchdog process was ended again and again");
+        }
+
         _watchdog = Watchdog.Start(_liveness, _gauge.Claim.SafeTime, _mark, _signals.Ignored);
     }
 

@@ -14,7 +14,6 @@ internal sealed class SignalRelay : IDisposable
     private readonly CancellationTokenSource _interrupted = new();
     private readonly Lock _lock = new();
     private ProcessGroup? _group;
-    private Action? _onSuspend;
     private bool _ended;
 
     public SignalRelay()
@@ -39,27 +38,30 @@ internal sealed class SignalRelay : IDisposable
     /// <summary>Cancelled by the first signal that comes before the command is started.</summary>
     public CancellationToken Interrupted => _interrupted.Token;
 
-    /// <summary>From now on signals go to the group. A signal that came before it was known is delivered now.</summary>
-    /// <param name="group">The group.</param>
-    /// <param name="onSuspend">Called on Ctrl-Z: we must not stop, because we renew the claim.</param>
-    public void PassTo(ProcessGroup group, Action onSuspend)
+    /// <summary>From now on Ctrl-Z does not stop us: we renew the claim.</summary>
+    /// <param name="onSuspend">Called instead.</param>
+    public void RefuseSuspension(Action onSuspend)
     {
-        lock (_lock)
-        {
-            (_group, _onSuspend) = (group, onSuspend);
-            if (Received != 0)
-            {
-                group.Signal(Received);
-            }
-        }
-
         if (!Ignored.Contains(Posix.SigTstp))
         {
             _registrations.Add(PosixSignalRegistration.Create((PosixSignal)Posix.SigTstp, context =>
             {
                 context.Cancel = true;
-                Receive(Posix.SigTstp);
+                onSuspend();
             }));
+        }
+    }
+
+    /// <summary>From now on signals go to the group. A signal that came before it was known is delivered now.</summary>
+    public void PassTo(ProcessGroup group)
+    {
+        lock (_lock)
+        {
+            _group = group;
+            if (Received != 0)
+            {
+                group.Signal(Received);
+            }
         }
     }
 
@@ -89,14 +91,7 @@ internal sealed class SignalRelay : IDisposable
 
             if (_group is { } group)
             {
-                if (signal == Posix.SigTstp)
-                {
-                    _onSuspend?.Invoke();
-                }
-                else
-                {
-                    group.Signal(signal);
-                }
+                group.Signal(signal);
             }
             else if (Received == 0)
             {

@@ -20,6 +20,11 @@ internal static unsafe class Spawn
     private const int CloseOnExec = 1;
     private const int DuplicateCloseOnExec = 1030;
 
+    // glibc has it since 2.35, musl has not; then the caller gives the terminal away a moment after the start
+    private static readonly Lazy<nint> TerminalAction = new(() =>
+        NativeLibrary.TryLoad("libc.so.6", out nint libc)
+        && NativeLibrary.TryGetExport(libc, "posix_spawn_file_actions_addtcsetpgrp_np", out nint function) ? function : 0);
+
     /// <summary>What to start.</summary>
     /// <param name="Path">The file.</param>
     /// <param name="Arguments">The arguments, the name of the program first; UTF-8 or any other bytes.</param>
@@ -29,6 +34,9 @@ internal static unsafe class Spawn
     {
         /// <summary>Descriptors of ours to hand over, by their number in the child, from 3 up. If null, the child gets 0, 1, 2 and what we inherited without close-on-exec.</summary>
         public IReadOnlyList<SafeHandle?>? Descriptors { get; init; }
+
+        /// <summary>The group becomes the foreground group of the terminal on stdin before the program runs, where libc can do that.</summary>
+        public bool TakesTerminal { get; init; }
     }
 
     /// <summary>Starts it. By the time this returns it has been executed, as the leader of a group of its own.</summary>
@@ -48,6 +56,11 @@ internal static unsafe class Spawn
         try
         {
             SetAttributes(attributes, request.StillIgnored);
+            if (request.TakesTerminal && TerminalAction.Value is var add && add != 0)
+            {
+                _ = ((delegate* unmanaged<byte*, int, int>)add)(actions, 0);
+            }
+
             if (request.Descriptors is { } descriptors)
             {
                 AddActions(actions, descriptors, copies);

@@ -23,13 +23,17 @@ internal sealed class Terminal
         }
     }
 
-    /// <summary>True when the command should have the terminal from the start. In a pipeline a pager behind us may need it more.</summary>
-    public bool IsWanted => _isThere && Posix.IsTerminal(Stdout) == 1;
+    /// <summary>
+    /// True when the command should have the terminal from the start, and it is ours to give. In a pipeline a pager behind us may need it
+    /// more: there the command gets it when it asks.
+    /// </summary>
+    public bool IsForCommand => _isThere && Posix.IsTerminal(Stdout) == 1 && Posix.GetForegroundGroup(Stdin) == _ownGroup;
 
     /// <summary>Makes a group the foreground group. False when the terminal is not ours to give, as after <c>conclave … &amp;</c>.</summary>
     public bool TryGive(ProcessGroup group)
     {
-        if (!_isThere || Posix.GetForegroundGroup(Stdin) != _ownGroup || Posix.SetForegroundGroup(Stdin, group.Id) != 0)
+        if (!_isThere || (Posix.GetForegroundGroup(Stdin) is var foreground && foreground != _ownGroup && foreground != group.Id)
+            || Posix.SetForegroundGroup(Stdin, group.Id) != 0)
         {
             return false;
         }
@@ -38,18 +42,15 @@ internal sealed class Terminal
         return true;
     }
 
-    /// <summary>Takes the terminal back, unless it is with a group that lives and is not the command's.</summary>
+    /// <summary>Takes the terminal back from the command, or from a group that is gone; not from one that lives.</summary>
     public void TakeBack()
     {
-        if (_given != 0)
+        if (_isThere && Posix.GetForegroundGroup(Stdin) is var foreground && foreground != _ownGroup
+            && foreground > 0 && (foreground == _given || Posix.Kill(-foreground, 0) != 0))
         {
-            int foreground = Posix.GetForegroundGroup(Stdin);
-            if (foreground == _given || Posix.Kill(-foreground, 0) != 0)
-            {
-                _ = Posix.SetForegroundGroup(Stdin, _ownGroup);
-            }
-
-            _given = 0;
+            _ = Posix.SetForegroundGroup(Stdin, _ownGroup);
         }
+
+        _given = 0;
     }
 }

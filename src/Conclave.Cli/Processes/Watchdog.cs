@@ -31,7 +31,7 @@ internal sealed class Watchdog : IDisposable
     /// <summary>Starts a watchdog that does not know its group yet.</summary>
     /// <param name="liveness">What to keep open until the group is gone, or null.</param>
     /// <param name="safeTime">How long it keeps quiet without hearing from us.</param>
-    /// <param name="mark">The value of CONCLAVE_GUARD in the environment of the command.</param>
+    /// <param name="mark">The value of CONCLAVE_GUARD in the environment of the command: our process id, a dash, and something unique.</param>
     /// <param name="ignored">The signals our parent had ignored.</param>
     public static unsafe Watchdog Start(SafeHandle? liveness, TimeSpan safeTime, string mark, SignalSet ignored)
     {
@@ -78,8 +78,11 @@ internal sealed class Watchdog : IDisposable
         // in case somebody stopped it
         _ = Posix.Kill(_process.Id, Posix.SigCont);
         _ = await _process.End.ConfigureAwait(false);
-        _process.Reap();
+        Reap();
     }
+
+    /// <summary>Forgets one that has ended.</summary>
+    public void Reap() => _process.Reap();
 
     public void Dispose()
     {
@@ -96,7 +99,7 @@ internal sealed class Watchdog : IDisposable
     }
 
     private static CliException Failed(int error) =>
-        new(ExitCode.InternalError, $"the watchdog process (/bin/sh) cannot be started: {new Win32Exception(error).Message}. The command was not run.");
+        new(ExitCode.InternalError, $"the watchdog process (/bin/sh) cannot be started ({new Win32Exception(error).Message}), and no command runs without it");
 
     // when it has ended there is nobody to tell; the caller looks at HasEnded
     private unsafe void Send(string line)
