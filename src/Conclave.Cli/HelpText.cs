@@ -59,7 +59,7 @@ internal static class HelpText
 
         Examples:
           conclave lock deploy -- make deploy
-          conclave lock nightly --try -- ./nightly.sh                from cron, on many machines
+          conclave lock nightly --try -- ./nightly.sh                from cron: skip it while one still runs
           conclave lock db/orders --wait 1m30s -- psql -f fix.sql
           conclave lock ci --label "build $BUILD_ID" -- sh -c './build && ./test'
           CONCLAVE_STORE=sqlite:/srv/locks.db conclave lock x -- sh -c 'echo "$CONCLAVE_TOKEN"'
