@@ -23,8 +23,12 @@ public sealed record ChaosOptions
     /// <summary>Writing commits that are reported as <see cref="OutcomeUnknownException"/> and never applied.</summary>
     public double UnknownNotApplied { get; init; }
 
-    /// <summary>Writing commits that are reported as <see cref="OutcomeUnknownException"/> and sent up to <see cref="MaxLatency"/> later.</summary>
+    /// <summary>Writing commits that are reported as <see cref="OutcomeUnknownException"/> and sent up to <see cref="MaxLateness"/> later.</summary>
     public double UnknownAppliedLate { get; init; }
+
+    /// <summary>How late a commit is sent whose outcome was reported unknown before.</summary>
+    /// <value>200 ms.</value>
+    public TimeSpan MaxLateness { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Waits that end at once for no reason.</summary>
     public double SpuriousHints { get; init; }

@@ -71,7 +71,7 @@ public sealed class ChaosStore(IStore inner, ChaosOptions options) : IStore
         long revision = await inner.WaitForChangeAsync(prefix, afterRevision, cancellationToken).ConfigureAwait(false);
         if (Happens(options.LateHints, ChaosFault.LateHint))
         {
-            await Task.Delay(RandomLatency(), TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(RandomUpTo(options.MaxLatency), TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
 
         return revision;
@@ -110,10 +110,13 @@ public sealed class ChaosStore(IStore inner, ChaosOptions options) : IStore
         await inner.CloseSessionAsync(session, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Waits until everything that is sent late has landed.</summary>
+    public Task WaitForLateAsync() => Task.WhenAll(_late.Keys);
+
     /// <summary>Waits for what was sent late, and disposes the store behind.</summary>
     public async ValueTask DisposeAsync()
     {
-        await Task.WhenAll(_late.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await WaitForLateAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await inner.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -125,7 +128,7 @@ public sealed class ChaosStore(IStore inner, ChaosOptions options) : IStore
 
     private async Task SendLateAsync(Transaction transaction)
     {
-        await Task.Delay(RandomLatency(), TimeProvider.System).ConfigureAwait(false);
+        await Task.Delay(RandomUpTo(options.MaxLateness), TimeProvider.System).ConfigureAwait(false);
         try
         {
             _ = await inner.CommitAsync(transaction).ConfigureAwait(false);
@@ -140,7 +143,7 @@ public sealed class ChaosStore(IStore inner, ChaosOptions options) : IStore
     {
         if (Happens(options.Latency, ChaosFault.Latency))
         {
-            await Task.Delay(RandomLatency(), TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(RandomUpTo(options.MaxLatency), TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -152,11 +155,11 @@ public sealed class ChaosStore(IStore inner, ChaosOptions options) : IStore
         }
     }
 
-    private TimeSpan RandomLatency()
+    private TimeSpan RandomUpTo(TimeSpan most)
     {
         lock (_lock)
         {
-            return options.MaxLatency * _random.NextDouble();
+            return most * _random.NextDouble();
         }
     }
 

@@ -73,6 +73,7 @@ public sealed class LockChaosTests
         foreach (var store in stores)
         {
             store.IsCalm = true;
+            await store.WaitForLateAsync();
         }
 
         await Eventually.TrueAsync(async () => (await stores[0].CommitAsync(new(reads: [Read.Scan("lock/")]))).Reads[0].IsEmpty, "nobody is left in a queue");

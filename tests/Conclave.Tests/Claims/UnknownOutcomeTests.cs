@@ -112,12 +112,15 @@ public sealed class UnknownOutcomeTests : IAsyncDisposable
             return next();
         };
 
-        await using var claim = await _client.Lock("x").AcquireAsync().InTime();
-        var landed = await late!();
-
-        Assert.False(landed.Accepted);
-        Assert.Equal(1, await ContendersAsync());
+        var claim = await _client.Lock("x").AcquireAsync().InTime();
+        Assert.False((await late!()).Accepted);
         Assert.True(claim.IsHeld);
+        Assert.Equal(1, await ContendersAsync());
+
+        // and not when its place is free again either: it would stand at the head of the queue, and nobody would know of it
+        await claim.DisposeAsync();
+        Assert.False((await late()).Accepted);
+        Assert.Equal(0, await ContendersAsync());
     }
 
     [Fact]
