@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using Conclave.Storage;
 
 namespace Conclave;
@@ -54,10 +55,11 @@ public sealed class ConclaveClient : IAsyncDisposable
         {
             int end = entry.Key.IndexOf('/', prefix.Length);
             string segment = end < 0 ? entry.Key[prefix.Length..] : entry.Key[prefix.Length..end];
-            if (segment != last && segment.Length > 0)
+            string name = StoreNames.Unescape(segment);
+            if (segment != last && name.Length > 0 && Encoding.UTF8.GetByteCount(name) <= StoreLimits.MaxNameBytes)
             {
                 last = segment;
-                var snapshot = await Lock(StoreNames.Unescape(segment)).InspectAsync(cancellationToken).ConfigureAwait(false);
+                var snapshot = await Lock(name).InspectAsync(cancellationToken).ConfigureAwait(false);
                 if (snapshot.Holder is not null)
                 {
                     yield return snapshot;

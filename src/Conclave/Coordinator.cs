@@ -15,7 +15,7 @@ internal sealed partial class Coordinator : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly ILoggerFactory _loggers;
     private Session? _session;
-    private int _disposed;
+    private TaskCompletionSource? _disposal;
 
     public Coordinator(IStore store, ConclaveOptions options)
     {
@@ -43,7 +43,7 @@ internal sealed partial class Coordinator : IAsyncDisposable
     /// <summary>The session, opened now if there is none that lives.</summary>
     public ValueTask<Session> GetSessionAsync(CancellationToken cancellationToken)
     {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(ConclaveClient));
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposal) is not null, typeof(ConclaveClient));
         return Volatile.Read(ref _session) is { LossReason: null } session ? new(session) : OpenSessionAsync(cancellationToken);
     }
 
@@ -83,22 +83,34 @@ internal sealed partial class Coordinator : IAsyncDisposable
     /// <returns>True when the claim was still there to be deleted.</returns>
     public async Task<bool> LeaveAsync(Session session, Entry mine)
     {
-        var leave = new Transaction([Condition.Unchanged(mine.Key, mine.Revision)], [Write.Delete(mine.Key)]);
         bool unknown = false;
         for (var pause = Backoff.Start; ; pause = Backoff.Next(pause))
         {
             try
             {
+                var leave = new Transaction([Condition.Unchanged(mine.Key, mine.Revision)], [Write.Delete(mine.Key)], [Read.Get(mine.Key)]);
                 var result = await CommitAsync(leave, Stopping).ConfigureAwait(false);
+                if (result.Accepted)
+                {
+                    return true;
+                }
 
-                // refused after an unknown outcome: the first delete was applied, unless the session ended and took the key along
-                return result.Accepted || (unknown && session.IsLive());
+                if (result.Get(0) is not { } changed)
+                {
+                    // refused after an unknown outcome: the first delete was applied, unless the session ended and took the key along
+                    return unknown && session.IsLive();
+                }
+
+                // somebody has put it since, and it is ours all the same: keys are never used twice
+                mine = changed;
+                continue;
             }
             catch (ConclaveException e)
             {
+                // also those that no repetition mends: while the session lives, the key would block everybody
                 unknown |= e is OutcomeUnknownException;
                 LogLeaveFailed(e, mine.Key);
-                if (!e.IsTransient || session.LossReason is not null)
+                if (session.LossReason is not null)
                 {
                     return false;
                 }
@@ -110,36 +122,44 @@ internal sealed partial class Coordinator : IAsyncDisposable
     }
 
     /// <summary>Ends the session, which gives up every claim, and then waits for whatever still runs.</summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
-        {
-            return;
-        }
+        var disposal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return Interlocked.CompareExchange(ref _disposal, disposal, null) is { } earlier ? new(earlier.Task) : DisposeAsync(disposal);
+    }
 
-        // whatever is under way may stop where it is: the end of the session gives up every claim
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _opening.WaitAsync().ConfigureAwait(false);
-        if (_session is { } session)
+    private async ValueTask DisposeAsync(TaskCompletionSource disposal)
+    {
+        try
         {
-            await session.DisposeAsync().ConfigureAwait(false);
-        }
+            // whatever is under way may stop where it is: the end of the session gives up every claim
+            await _stopping.CancelAsync().ConfigureAwait(false);
+            await _opening.WaitAsync().ConfigureAwait(false);
+            if (_session is { } session)
+            {
+                await session.DisposeAsync().ConfigureAwait(false);
+            }
 
-        while (!_background.IsEmpty)
-        {
-            await Task.WhenAll(_background.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await Task.Yield();
+            while (!_background.IsEmpty)
+            {
+                await Task.WhenAll(_background.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Yield();
+            }
         }
-
-        if (_renewalTimers is RenewalTimers timers)
+        finally
         {
-            await timers.DisposeAsync().ConfigureAwait(false);
-        }
+            if (_renewalTimers is RenewalTimers timers)
+            {
+                await timers.DisposeAsync().ConfigureAwait(false);
+            }
 
-        Telemetry.Dispose();
-        if (!Options.LeaveStoreOpen)
-        {
-            await Store.DisposeAsync().ConfigureAwait(false);
+            Telemetry.Dispose();
+            if (!Options.LeaveStoreOpen)
+            {
+                await Store.DisposeAsync().ConfigureAwait(false);
+            }
+
+            disposal.SetResult();
         }
     }
 
@@ -148,16 +168,17 @@ internal sealed partial class Coordinator : IAsyncDisposable
         await _opening.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(ConclaveClient));
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposal) is not null, typeof(ConclaveClient));
             if (_session is not { LossReason: null })
             {
                 if (_session is { } lost)
                 {
+                    Volatile.Write(ref _session, null);
                     Track(lost.DisposeAsync().AsTask());
                 }
 
                 Volatile.Write(ref _session, await Session.OpenAsync(
-                    Options, Store, _renewalTimers, Telemetry, _loggers.CreateLogger("Conclave.Sessions"), cancellationToken).ConfigureAwait(false));
+                    Options, Store, Time, _renewalTimers, Telemetry, _loggers.CreateLogger("Conclave.Sessions"), cancellationToken).ConfigureAwait(false));
             }
 
             return _session!;

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace Conclave;
 
-/// <summary>The metrics and traces of one client, under the name "Conclave". Seconds as unit, no names or keys as tags.</summary>
+/// <summary>The metrics and traces of one client, under the name "Conclave". Seconds as unit, no names or keys as tags. Never throws.</summary>
 internal sealed class Telemetry : IDisposable
 {
     private const string SourceName = "Conclave";
@@ -40,45 +40,25 @@ internal sealed class Telemetry : IDisposable
 
     public void Granted(string kind, TimeSpan waited, TimeSpan? handOff, int wakeUps)
     {
-        if (_wait.Enabled)
+        Record(_wait, waited.TotalSeconds, "conclave.kind", kind);
+        Record(_wakeUps, wakeUps, "conclave.kind", kind);
+        if (handOff is { } time)
         {
-            _wait.Record(waited.TotalSeconds, Kind(kind));
-        }
-
-        if (_wakeUps.Enabled)
-        {
-            _wakeUps.Record(wakeUps, Kind(kind));
-        }
-
-        if (handOff is { } time && _handOff.Enabled)
-        {
-            _handOff.Record(time.TotalSeconds, Kind(kind));
+            Record(_handOff, time.TotalSeconds, "conclave.kind", kind);
         }
     }
 
-    public void Released(string kind, TimeSpan held)
-    {
-        if (_hold.Enabled)
-        {
-            _hold.Record(held.TotalSeconds, Kind(kind));
-        }
-    }
+    public void Released(string kind, TimeSpan held) => Record(_hold, held.TotalSeconds, "conclave.kind", kind);
 
     public void Renewed(TimeSpan gap, TimeSpan margin)
     {
-        _renewalGap.Record(gap.TotalSeconds);
-        _renewalMargin.Record(margin.TotalSeconds);
+        Record(_renewalGap, gap.TotalSeconds);
+        Record(_renewalMargin, margin.TotalSeconds);
     }
 
-    public void Lost(SessionLossCause cause) => _losses.Add(1, new KeyValuePair<string, object?>("conclave.cause", cause.ToString()));
+    public void Lost(SessionLossCause cause) => Count(_losses, "conclave.cause", cause.ToString());
 
-    public void Committed(string outcome)
-    {
-        if (_commits.Enabled)
-        {
-            _commits.Add(1, new KeyValuePair<string, object?>("conclave.outcome", outcome));
-        }
-    }
+    public void Committed(string outcome) => Count(_commits, "conclave.outcome", outcome);
 
     public void Dispose()
     {
@@ -86,5 +66,39 @@ internal sealed class Telemetry : IDisposable
         _activities.Dispose();
     }
 
-    private static KeyValuePair<string, object?> Kind(string kind) => new("conclave.kind", kind);
+    // A listener is somebody else's code. What it throws must not end a renewal, or leave a claim behind that nobody knows of.
+    private static void Record<T>(Histogram<T> histogram, T value, string? tag = null, string? text = null)
+        where T : struct
+    {
+        try
+        {
+            if (histogram.Enabled && tag is not null)
+            {
+                histogram.Record(value, new KeyValuePair<string, object?>(tag, text));
+            }
+            else
+            {
+                histogram.Record(value);
+            }
+        }
+        catch (Exception)
+        {
+            // the measurement is lost
+        }
+    }
+
+    private static void Count(Counter<long> counter, string tag, string text)
+    {
+        try
+        {
+            if (counter.Enabled)
+            {
+                counter.Add(1, new KeyValuePair<string, object?>(tag, text));
+            }
+        }
+        catch (Exception)
+        {
+            // the measurement is lost
+        }
+    }
 }

@@ -52,9 +52,14 @@ internal sealed partial class StoreFile
 
         _connection.Execute("DELETE FROM sessions");
         long revision = _journal.Append(CollectionsMarshal.AsSpan(gone), RebootJump);
-        var epoch = _entries.Get(StoreNames.EpochKey);
-        byte[] next = Epoch.Next(epoch.IsEmpty ? default : epoch[0].Value.Span);
-        _entries.Put(Write.Put(StoreNames.EpochKey, next), exists: !epoch.IsEmpty, revision);
+        var entry = _entries.Get(StoreNames.EpochKey);
+        long epoch = 0;
+        if (entry.IsEmpty || (StoreEpoch.TryParse(entry[0].Value.Span, out epoch) && epoch < StoreEpoch.Max))
+        {
+            _entries.Put(Write.Put(StoreNames.EpochKey, StoreEpoch.ToValue(epoch + 1)), exists: !entry.IsEmpty, revision);
+        }
+
+        // an unreadable epoch stays as it is: every acquire says so until somebody puts it right, and for that the file must open
         var update = _connection.Prepare("INSERT OR REPLACE INTO meta(name, value) VALUES('incarnation', ?1)");
         update.Bind(1, current.ToString());
         update.Run();

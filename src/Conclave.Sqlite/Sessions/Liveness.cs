@@ -148,6 +148,11 @@ internal sealed class Liveness(StoreAccess access, UnixFileMode mode) : IDisposa
             }
 
             file = new(path, options);
+            if (!OperatingSystem.IsWindows())
+            {
+                // as for the database: whoever may write it must be able to see who is dead, whatever our umask
+                File.SetUnixFileMode(file.SafeFileHandle, mode);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

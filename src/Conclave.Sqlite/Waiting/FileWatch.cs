@@ -12,9 +12,11 @@ internal sealed class FileWatch : IDisposable
             return;
         }
 
-        var watcher = new FileSystemWatcher(Path.GetDirectoryName(realPath)!);
+        FileSystemWatcher? watcher = null;
         try
         {
+            watcher = new(Path.GetDirectoryName(realPath)!);
+
             // attributes only: the writes to the WAL come several to a commit, and before it is visible
             watcher.NotifyFilter = NotifyFilters.Attributes;
             watcher.Filters.Add(Path.GetFileName(realPath));
@@ -26,7 +28,7 @@ internal sealed class FileWatch : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             // fs.inotify.max_user_instances or max_user_watches is used up
-            watcher.Dispose();
+            watcher?.Dispose();
         }
     }
 

@@ -124,38 +124,51 @@ public class Claim : IAsyncDisposable
 
     private async ValueTask<bool> ReleaseAsync(TaskCompletionSource<bool> release, CancellationToken cancellationToken)
     {
-        bool wasOurs = false;
         try
         {
-            if (_session.LossReason is null)
+            var leave = LeaveAsync(release);
+            if (!leave.IsCompleted)
             {
-                var leave = _coordinator.LeaveAsync(_session, _mine);
+                _coordinator.Track(leave);
+                await ((Task)leave).WaitAsync(_coordinator.Options.OperationTimeout, _coordinator.Time, cancellationToken)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (!leave.IsCompleted)
                 {
-                    _coordinator.Track(leave);
-                    await ((Task)leave).WaitAsync(_coordinator.Options.OperationTimeout, _coordinator.Time, cancellationToken)
-                        .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     cancellationToken.ThrowIfCancellationRequested();
-                    if (!leave.IsCompleted)
-                    {
-                        throw new StoreUnavailableException(
-                            $"The release of '{Name}' is not confirmed yet; it goes on in the background and ends with the session at the latest.");
-                    }
+                    throw new StoreUnavailableException(
+                        $"The release of '{Name}' is not confirmed yet; it goes on in the background and ends with the session at the latest.");
                 }
-
-                wasOurs = await leave.ConfigureAwait(false);
             }
 
-            return wasOurs;
+            return await leave.ConfigureAwait(false);
         }
         finally
         {
-            _coordinator.Telemetry.Released(_kind, _coordinator.Time.GetElapsedTime(_grantedAt));
             _lostLink.Unregister();
             _session.Detach(this);
             LeaveGate();
+            _coordinator.Telemetry.Released(_kind, _coordinator.Time.GetElapsedTime(_grantedAt));
+        }
+    }
+
+    /// <summary>Leaves the queue, and tells everybody who asked for the release.</summary>
+    private async Task<bool> LeaveAsync(TaskCompletionSource<bool> release)
+    {
+        bool wasOurs = false;
+        try
+        {
+            wasOurs = _session.LossReason is null && await _coordinator.LeaveAsync(_session, _mine).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // the client is being disposed: its session ends, and the claim with it
+        }
+        finally
+        {
             release.SetResult(wasOurs);
         }
+
+        return wasOurs;
     }
 
     private void LeaveGate()

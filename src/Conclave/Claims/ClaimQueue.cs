@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Conclave.Storage;
 
 namespace Conclave;
@@ -26,6 +27,7 @@ internal sealed class ClaimQueue(Coordinator coordinator, string kind, string na
     /// <param name="timeout">How long to wait; zero to try once.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>The claim, or null when the timeout came first.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Claim?> AcquireAsync(ClaimRule rule, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var activity = coordinator.Telemetry.StartAcquire(kind);
@@ -91,6 +93,11 @@ internal sealed class ClaimQueue(Coordinator coordinator, string kind, string na
                     if (session.LossReason is null && verdict.Kind != VerdictKind.Missing)
                     {
                         // at risk, not lost: the renewal that is under way decides
+                        if (timeout != Timeout.InfiniteTimeSpan && Time.GetElapsedTime(startedAt) > timeout)
+                        {
+                            return (null, MustRejoin: false);
+                        }
+
                         await PauseAsync(session, cancellationToken).ConfigureAwait(false);
                         continue;
                     }
@@ -105,10 +112,11 @@ internal sealed class ClaimQueue(Coordinator coordinator, string kind, string na
 
                 if (verdict.Kind == VerdictKind.Granted)
                 {
+                    var claim = new Claim(coordinator, session, kind, name, _prefix, verdict.Mine!, Epoch(answer));
                     stays = true;
                     var handOff = wokenAt is { } woken ? Time.GetElapsedTime(woken) : (TimeSpan?)null;
                     coordinator.Telemetry.Granted(kind, Time.GetElapsedTime(startedAt), handOff, wakeUps);
-                    return (new Claim(coordinator, session, kind, name, _prefix, verdict.Mine!, Epoch(answer)), MustRejoin: false);
+                    return (claim, MustRejoin: false);
                 }
 
                 if (!await WaitAsync(session, verdict.WaitFor!, answer.Revision, timeout, startedAt, cancellationToken).ConfigureAwait(false))
@@ -198,6 +206,5 @@ internal sealed class ClaimQueue(Coordinator coordinator, string kind, string na
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    internal static long Epoch(CommitResult result) =>
-        result.Get(1) is { } epoch && System.Buffers.Text.Utf8Parser.TryParse(epoch.Value.Span, out long value, out _) ? value : 0;
+    private static long Epoch(CommitResult result) => result.Get(1) is { } epoch ? StoreEpoch.Parse(epoch.Value.Span) : 0;
 }

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Conclave.Storage;
 
 namespace Conclave;
@@ -40,6 +41,12 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
             coordinator.Track(UndoAsync(running));
             cancellationToken.ThrowIfCancellationRequested();
             ObjectDisposedException.ThrowIf(coordinator.Stopping.IsCancellationRequested, typeof(ConclaveClient));
+            if (_lastFailure is ConclaveException { IsTransient: false } final)
+            {
+                // what no repetition mends, met while it had to be found out whether we had joined
+                ExceptionDispatchInfo.Throw(final);
+            }
+
             throw new StoreUnavailableException(
                 $"'{queue.Name}' could not be joined within {coordinator.Options.OperationTimeout.TotalSeconds} s: "
                 + (_lastFailure?.Message ?? $"the store at {coordinator.Store.Description.Address} did not answer."),
@@ -100,7 +107,7 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
             catch (OutcomeUnknownException e)
             {
                 _lastFailure = e;
-                await session.SettleAsync(coordinator.Stopping).ConfigureAwait(false);
+                await session.SettleAsync(failure => _lastFailure = failure, coordinator.Stopping).ConfigureAwait(false);
             }
 
             // refused, or unknown: whatever was sent is final now, so what is read is the truth
@@ -128,9 +135,9 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
                 session.AdoptGate(gate.Revision);
                 return result.Reads[0].Any(e => e.Key == key) ? new(session, key, result) : null;
             }
-            catch (StoreUnavailableException e)
+            catch (ConclaveException e) when (e is not SessionExpiredException)
             {
-                // not thrown: whether we stand in the queue must become known
+                // never thrown: whether we stand in the queue must become known
                 _lastFailure = e;
                 await Task.Delay(Backoff.Jitter(pause), coordinator.Time, coordinator.Stopping).ConfigureAwait(false);
                 session.ThrowIfLost();

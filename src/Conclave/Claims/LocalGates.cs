@@ -36,7 +36,9 @@ internal sealed class LocalGates(TimeProvider time)
 
             var waiter = new Waiter();
             waiters.AddLast(waiter.Place);
-            return new(WaitAsync(waiter, timeout, cancellationToken));
+            return new(timeout == Timeout.InfiniteTimeSpan && !cancellationToken.CanBeCanceled
+                ? waiter.Turn.Task
+                : WaitAsync(waiter, timeout, cancellationToken));
         }
     }
 
@@ -49,7 +51,7 @@ internal sealed class LocalGates(TimeProvider time)
             if (waiters?.First is { } next)
             {
                 waiters.Remove(next);
-                next.Value.Turn.SetResult();
+                next.Value.Turn.SetResult(true);
             }
             else
             {
@@ -60,13 +62,7 @@ internal sealed class LocalGates(TimeProvider time)
 
     private async Task<bool> WaitAsync(Waiter waiter, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var turn = waiter.Turn.Task;
-        if (timeout == Timeout.InfiniteTimeSpan && !cancellationToken.CanBeCanceled)
-        {
-            await turn.ConfigureAwait(false);
-            return true;
-        }
-
+        Task turn = waiter.Turn.Task;
         await turn.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
@@ -89,6 +85,6 @@ internal sealed class LocalGates(TimeProvider time)
 
         public LinkedListNode<Waiter> Place { get; }
 
-        public TaskCompletionSource Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<bool> Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

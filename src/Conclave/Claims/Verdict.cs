@@ -12,7 +12,7 @@ internal enum VerdictKind
 
     Waiting,
 
-    /// <summary>Somebody ahead follows a rule that does not mix with ours.</summary>
+    /// <summary>The head of the queue follows a rule that does not mix with ours.</summary>
     Mismatch,
 }
 
@@ -42,6 +42,7 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
         }
 
         int ahead = 0;
+        Entry head = mine;
         Entry? nearest = null;
         Entry? nearestExclusive = null;
         foreach (var entry in queue)
@@ -52,17 +53,19 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
             }
 
             var other = ClaimRule.Parse(entry.Value.Span, out _);
-            if (!rule.Mixes(other))
-            {
-                return new(VerdictKind.Mismatch, mine, Other: other);
-            }
-
+            head = IsAhead(entry, head) ? entry : head;
             ahead++;
             nearest = nearest is null || IsAhead(nearest, entry) ? entry : nearest;
             if (other.Kind == ClaimRuleKind.Exclusive)
             {
                 nearestExclusive = nearestExclusive is null || IsAhead(nearestExclusive, entry) ? entry : nearestExclusive;
             }
+        }
+
+        // the head says what the queue is; others that do not mix with it are about to leave, and must not disturb those who do
+        if (head != mine && ClaimRule.Parse(head.Value.Span, out _) is var ruling && !rule.Mixes(ruling))
+        {
+            return new(VerdictKind.Mismatch, mine, Other: ruling);
         }
 
         string? waitFor = rule.Kind switch

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Conclave;
 
 /// <summary>
@@ -25,6 +27,7 @@ public sealed class DistributedLock
     /// <exception cref="StoreConfigurationException">A setting of the store does not fit.</exception>
     /// <exception cref="StoreFormatException">The stored data is newer, foreign or damaged.</exception>
     /// <exception cref="RuleMismatchException">Others use the name with another rule.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Claim> AcquireAsync(CancellationToken cancellationToken = default) =>
         (await _queue.AcquireAsync(ClaimRule.Exclusive, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
 
@@ -38,7 +41,8 @@ public sealed class DistributedLock
         await TryAcquireAsync(timeout, cancellationToken).ConfigureAwait(false)
         ?? throw new TimeoutException($"The lock '{Name}' was not acquired within {timeout.TotalSeconds} s.");
 
-    /// <summary>Takes the lock if it becomes ours in time.</summary>
+    /// <summary>Takes the lock if it becomes ours in time. The timeout is for the queue; a store that does not answer is waited for as long as the
+    /// operation timeout says.</summary>
     /// <param name="timeout">How long to wait; by default not at all.</param>
     /// <param name="cancellationToken">Cancels the wait; nothing is left behind.</param>
     /// <returns>The claim, or null when somebody else holds the lock.</returns>

@@ -23,6 +23,9 @@ internal sealed partial class Session
     [LoggerMessage(6, LogLevel.Error, "A callback on the loss of session {Session} failed")]
     private partial void LogCallbackFailed(Exception exception, SessionId session);
 
+    [LoggerMessage(8, LogLevel.Warning, "Session {Session} could not make sure of what happened to a join; trying again")]
+    private partial void LogNotSettled(Exception exception, SessionId session);
+
     [LoggerMessage(7, LogLevel.Debug, "Session {Session} could not be closed; it runs out by itself")]
     private partial void LogNotClosed(Exception exception, SessionId session);
 }

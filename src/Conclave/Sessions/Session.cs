@@ -11,6 +11,7 @@ internal sealed partial class Session : IAsyncDisposable
 {
     private readonly IStore _store;
     private readonly TimeProvider _time;
+    private readonly TimeProvider _renewalTimers;
     private readonly Telemetry _telemetry;
     private readonly ILogger _logger;
     private readonly byte[] _record;
@@ -24,6 +25,8 @@ internal sealed partial class Session : IAsyncDisposable
     private CancellationTokenSource _wakeRenewal = new();
     private Task _renewals = Task.CompletedTask;
     private Task _lossSignal = Task.CompletedTask;
+    private Task? _disposing;
+    private ITimer? _deadline;
     private long _sentAt;
     private long _wallAtSend;
     private long _gateRevision;
@@ -31,10 +34,11 @@ internal sealed partial class Session : IAsyncDisposable
     private int _overdue;
     private string? _lossReason;
 
-    private Session(SessionGrant grant, byte[] record, ConclaveOptions options, IStore store, TimeProvider time, Telemetry telemetry, ILogger logger)
+    private Session(
+        SessionGrant grant, byte[] record, ConclaveOptions options, IStore store, TimeProvider time, TimeProvider renewalTimers, Telemetry telemetry, ILogger logger)
     {
         (Id, TimeToLive) = (grant.Id, grant.TimeToLive);
-        (_record, _store, _time, _telemetry, _logger) = (record, store, time, telemetry, logger);
+        (_record, _store, _time, _renewalTimers, _telemetry, _logger) = (record, store, time, renewalTimers, telemetry, logger);
         RecordKey = SessionRecord.KeyOf(grant.Id.Value);
         Lost = _lost.Token;
         _believed = options.Margin.Believed(grant.TimeToLive);
@@ -67,13 +71,13 @@ internal sealed partial class Session : IAsyncDisposable
     /// Opens a session and puts its record. The deadline counts from before the request.
     /// </summary>
     public static async ValueTask<Session> OpenAsync(
-        ConclaveOptions options, IStore store, TimeProvider time, Telemetry telemetry, ILogger logger, CancellationToken cancellationToken)
+        ConclaveOptions options, IStore store, TimeProvider time, TimeProvider renewalTimers, Telemetry telemetry, ILogger logger, CancellationToken cancellationToken)
     {
         long sentAt = time.GetTimestamp();
         long wallAtSend = time.GetUtcNow().Ticks;
         var grant = await store.OpenSessionAsync(options.SessionTimeToLive, cancellationToken).ConfigureAwait(false);
         byte[] record = SessionRecord.OfThisProcess(options.Label, time).ToBytes();
-        var session = new Session(grant, record, options, store, time, telemetry, logger) { _sentAt = sentAt, _wallAtSend = wallAtSend };
+        var session = new Session(grant, record, options, store, time, renewalTimers, telemetry, logger) { _sentAt = sentAt, _wallAtSend = wallAtSend };
         try
         {
             await session.PutRecordAsync(cancellationToken).ConfigureAwait(false);
@@ -82,11 +86,15 @@ internal sealed partial class Session : IAsyncDisposable
         {
             // nobody has seen it; it also runs out by itself
             await session.CloseQuietlyAsync().ConfigureAwait(false);
-            session.DisposeSources();
+            session._closing.Dispose();
+            session._wakeRenewal.Dispose();
             throw;
         }
 
         session.LogOpened(grant.Id, grant.TimeToLive);
+
+        // on a timer of its own: a renewal that hangs in a call to the store must not hold up the news that the deadline has passed
+        session._deadline = time.CreateTimer(static session => ((Session)session!).OnDeadline(), session, session.SafeTime, Timeout.InfiniteTimeSpan);
         session._renewals = session.RenewAsync();
         return session;
     }
@@ -169,34 +177,28 @@ internal sealed partial class Session : IAsyncDisposable
     /// Puts the gate until the put is known to have been applied. After that no join that was sent before can land any more, so what a read
     /// shows of it is final.
     /// </summary>
+    /// <param name="failed">Hears of every attempt that failed.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
     /// <exception cref="SessionExpiredException">The session is gone, and every join with it.</exception>
-    public async ValueTask SettleAsync(CancellationToken cancellationToken)
+    public async ValueTask SettleAsync(Action<ConclaveException> failed, CancellationToken cancellationToken)
     {
-        await _settling.WaitAsync(cancellationToken).ConfigureAwait(false);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Lost);
         try
         {
-            for (var pause = Backoff.Start; ; pause = Backoff.Next(pause))
+            await _settling.WaitAsync(either.Token).ConfigureAwait(false);
+            try
             {
-                ThrowIfLost();
-                try
-                {
-                    await PutRecordAsync(cancellationToken).ConfigureAwait(false);
-                    return;
-                }
-                catch (ConclaveException e) when (e is StoreUnavailableException or OutcomeUnknownException)
-                {
-                    await Task.Delay(Backoff.Jitter(pause), _time, cancellationToken).ConfigureAwait(false);
-                }
-                catch (SessionExpiredException)
-                {
-                    MarkGone();
-                    throw;
-                }
+                await PutRecordUntilKnownAsync(failed, either.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                _settling.Release();
             }
         }
-        finally
+        catch (OperationCanceledException) when (Lost.IsCancellationRequested)
         {
-            _settling.Release();
+            ThrowIfLost();
+            throw;
         }
     }
 
@@ -209,8 +211,17 @@ internal sealed partial class Session : IAsyncDisposable
     }
 
     /// <summary>Stops renewing, closes the session in the store if it answers, and signals the loss to whoever still holds a claim.</summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
+        lock (_lock)
+        {
+            return new(_disposing ??= DisposeOnceAsync());
+        }
+    }
+
+    private async Task DisposeOnceAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         bool open = LossReason is null;
         MarkLost(SessionLossCause.ClientDisposed, "its client was disposed");
         await _closing.CancelAsync().ConfigureAwait(false);
@@ -221,11 +232,40 @@ internal sealed partial class Session : IAsyncDisposable
             await CloseQuietlyAsync().ConfigureAwait(false);
         }
 
-        DisposeSources();
+        await _deadline!.DisposeAsync().ConfigureAwait(false);
+
+        // not _lost and _settling: whoever holds a claim or waits for a join may still ask them
+        _closing.Dispose();
+        _wakeRenewal.Dispose();
     }
 
     private bool WallRanAhead(TimeSpan elapsed) =>
         TimeSpan.FromTicks(_time.GetUtcNow().Ticks - Volatile.Read(ref _wallAtSend)) - elapsed > _wallTolerance;
+
+    private async ValueTask PutRecordUntilKnownAsync(Action<ConclaveException> failed, CancellationToken cancellationToken)
+    {
+        for (var pause = Backoff.Start; ; pause = Backoff.Next(pause))
+        {
+            ThrowIfLost();
+            try
+            {
+                await PutRecordAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (SessionExpiredException)
+            {
+                MarkGone();
+                throw;
+            }
+            catch (ConclaveException e)
+            {
+                // also those that no repetition mends: until it is known, a contender of ours may stand in a queue
+                LogNotSettled(e, Id);
+                failed(e);
+                await Task.Delay(Backoff.Jitter(pause), _time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
 
     private async ValueTask PutRecordAsync(CancellationToken cancellationToken)
     {
@@ -235,6 +275,19 @@ internal sealed partial class Session : IAsyncDisposable
     }
 
     private async Task RenewAsync()
+    {
+        try
+        {
+            await RenewUntilLostAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // nobody renews any more, so nobody may believe any more
+            MarkLost(SessionLossCause.DeadlinePassed, $"its renewals ended unexpectedly ({e.GetType().Name})");
+        }
+    }
+
+    private async ValueTask RenewUntilLostAsync()
     {
         // the first await leaves the caller's thread; from then on this runs on the renewal timers
         var interval = TimeToLive / 3;
@@ -266,7 +319,7 @@ internal sealed partial class Session : IAsyncDisposable
             wake = _wakeRenewal.Token;
         }
 
-        await Task.Delay(pause < left ? pause : left, _time, wake).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(pause < left ? pause : left, _renewalTimers, wake).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
             if (wake.IsCancellationRequested && LossReason is null)
@@ -287,20 +340,21 @@ internal sealed partial class Session : IAsyncDisposable
         long wallAtSend = _time.GetUtcNow().Ticks;
         try
         {
-            using var attempt = new CancellationTokenSource(TimeToLive / 6, _time);
+            using var attempt = new CancellationTokenSource(TimeToLive / 6, _renewalTimers);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(attempt.Token, _closing.Token);
             var renewal = _store.RenewSessionAsync(Id, either.Token);
 
             // a provider that ignores its token must not hold up the next attempt
-            bool alive = await (renewal.IsCompleted ? renewal : new(renewal.AsTask().WaitAsync(either.Token))).ConfigureAwait(false);
+            bool alive = await (renewal.IsCompleted ? renewal : new(Observed(renewal.AsTask()).WaitAsync(either.Token))).ConfigureAwait(false);
             if (!alive)
             {
                 MarkGone();
                 return false;
             }
         }
-        catch (Exception e) when (e is ConclaveException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e)
         {
+            // whatever it is, a store of somebody else included: without an answer nothing is extended
             if (Interlocked.Exchange(ref _overdue, 1) == 0 && LossReason is null)
             {
                 LogRenewalFailed(e, Id, SafeTime);
@@ -327,6 +381,7 @@ internal sealed partial class Session : IAsyncDisposable
             var margin = _believed - _time.GetElapsedTime(_sentAt);
             Volatile.Write(ref _wallAtSend, wallAtSend);
             Volatile.Write(ref _sentAt, sentAt);
+            _ = _deadline?.Change(SafeTime, Timeout.InfiniteTimeSpan);
             if (Interlocked.Exchange(ref _overdue, 0) != 0)
             {
                 LogRenewedAgain(Id);
@@ -334,6 +389,23 @@ internal sealed partial class Session : IAsyncDisposable
 
             _telemetry.Renewed(gap, margin);
         }
+    }
+
+    private void OnDeadline()
+    {
+        if (IsLive())
+        {
+            // renewed in this moment, or the timer came a little early
+            _ = _deadline?.Change(SafeTime + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>A task that may fail after nobody waits for it any more.</summary>
+    private static Task<bool> Observed(Task<bool> task)
+    {
+        _ = task.ContinueWith(
+            static failed => _ = failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return task;
     }
 
     private void WakeRenewals()
@@ -372,10 +444,9 @@ internal sealed partial class Session : IAsyncDisposable
 
         if (cause != SessionLossCause.ClientDisposed)
         {
+            _telemetry.Lost(cause);
             LogLost(Id, reason);
         }
-
-        _telemetry.Lost(cause);
     }
 
     private async Task SignalLossAsync()
@@ -401,13 +472,5 @@ internal sealed partial class Session : IAsyncDisposable
         {
             LogNotClosed(e, Id);
         }
-    }
-
-    private void DisposeSources()
-    {
-        _lost.Dispose();
-        _closing.Dispose();
-        _wakeRenewal.Dispose();
-        _settling.Dispose();
     }
 }

@@ -238,4 +238,92 @@ public sealed class UnknownOutcomeTests : IAsyncDisposable
         Assert.Contains("permits(3)", e.Message, StringComparison.Ordinal);
         Assert.Equal(1, await ContendersAsync());
     }
+
+    [Fact]
+    public async Task A_leave_that_is_refused_for_good_is_tried_until_it_is_not()
+    {
+        var claim = await _client.Lock("x").AcquireAsync();
+        int refusals = 3;
+        _store.OnCommit = (transaction, next) => HookedStore.IsLeave(transaction) && Interlocked.Decrement(ref refusals) >= 0
+            ? throw new StoreAccessException("the token has expired")
+            : next();
+
+        Assert.True(await claim.ReleaseAsync().InTime());
+
+        Assert.Equal(0, await ContendersAsync());
+    }
+
+    [Fact]
+    public async Task A_join_whose_answer_is_lost_before_access_is_refused_leaves_no_ghost()
+    {
+        await (await _hasty.Lock("warm").AcquireAsync()).DisposeAsync();
+        bool isOut = true;
+        _store.OnCommit = async (transaction, next) =>
+        {
+            if (HookedStore.IsJoin(transaction))
+            {
+                _ = await next();
+                throw new OutcomeUnknownException("the connection was cut");
+            }
+
+            return Volatile.Read(ref isOut) ? throw new StoreAccessException("the token has expired") : await next();
+        };
+
+        await Assert.ThrowsAsync<StoreAccessException>(() => _hasty.Lock("x").AcquireAsync().InTime());
+        Assert.Equal(1, await ContendersAsync());
+        Volatile.Write(ref isOut, false);
+
+        await Eventually.TrueAsync(async () => await ContendersAsync() == 0);
+    }
+
+    [Fact]
+    public async Task A_contender_that_somebody_has_put_again_is_still_released()
+    {
+        var claim = await _client.Lock("x").AcquireAsync();
+        var mine = (await _store.Inner.CommitAsync(new(reads: [Read.Scan("lock/x/")]))).Reads[0].Single();
+        await _store.Inner.PutAsync(mine.Key, Bytes.Of("poked"));
+
+        Assert.True(await claim.ReleaseAsync().InTime());
+
+        Assert.Equal(0, await ContendersAsync());
+    }
+
+    [Theory]
+    [InlineData(" 5")]
+    [InlineData("5\n")]
+    [InlineData("-1")]
+    [InlineData("32768")]
+    [InlineData("five")]
+    public async Task An_epoch_that_cannot_be_read_is_an_error_and_never_a_smaller_token(string epoch)
+    {
+        await _store.PutAsync(StoreNames.EpochKey, Bytes.Of(epoch));
+
+        await Assert.ThrowsAsync<StoreFormatException>(() => _client.Lock("x").AcquireAsync().InTime());
+
+        Assert.Equal(0, await ContendersAsync());
+        await _store.PutAsync(StoreNames.EpochKey, StoreEpoch.ToValue(StoreEpoch.Max));
+        await using var claim = await _client.Lock("x").AcquireAsync();
+        Assert.True(claim.Token.Value > 0);
+    }
+
+    [Fact]
+    public async Task Asking_for_a_release_again_tells_how_the_first_one_ended()
+    {
+        var claim = await _client.Lock("x").AcquireAsync();
+        var hold = new TaskCompletionSource();
+        _store.OnCommit = async (transaction, next) =>
+        {
+            await (HookedStore.IsLeave(transaction) ? hold.Task : Task.CompletedTask);
+            return await next();
+        };
+        using var cancel = new CancellationTokenSource();
+        var first = claim.ReleaseAsync(cancel.Token).AsTask();
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first.InTime());
+        var second = claim.ReleaseAsync().AsTask();
+
+        hold.SetResult();
+
+        Assert.True(await second.InTime());
+    }
 }

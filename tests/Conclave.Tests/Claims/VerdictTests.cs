@@ -59,13 +59,18 @@ public sealed class VerdictTests
     }
 
     [Fact]
-    public void A_rule_that_does_not_mix_with_one_ahead_is_a_mismatch_for_the_later_one_only()
+    public void A_rule_that_does_not_mix_with_the_head_is_a_mismatch_and_disturbs_nobody_else()
     {
-        Entry[] queue = [Contender("a", 1, ClaimRule.OfPermits(2)), Contender("b", 2, ClaimRule.OfPermits(3)), Contender("c", 3, X)];
+        Entry[] queue =
+        [
+            Contender("a", 1, ClaimRule.OfPermits(2)), Contender("b", 2, ClaimRule.OfPermits(3)), Contender("c", 3, X), Contender("d", 4, ClaimRule.OfPermits(2)),
+        ];
 
         Assert.Equal(VerdictKind.Granted, Judge("a", ClaimRule.OfPermits(2), queue).Kind);
         Assert.Equal(VerdictKind.Mismatch, Judge("b", ClaimRule.OfPermits(3), queue).Kind);
         Assert.Equal(VerdictKind.Mismatch, Judge("c", X, queue).Kind);
+        Assert.Equal(VerdictKind.Waiting, Judge("d", ClaimRule.OfPermits(2), queue).Kind);
+        Assert.Equal(VerdictKind.Granted, Judge("d", ClaimRule.OfPermits(2), queue[0], queue[3]).Kind);
     }
 
     [Fact]

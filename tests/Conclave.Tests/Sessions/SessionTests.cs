@@ -235,6 +235,59 @@ public sealed class SessionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task After_an_outage_that_cost_the_session_disposing_still_disposes_everything()
+    {
+        var claim = await _client.Lock("x").AcquireAsync();
+        _store.OnRenew = _ => throw new StoreUnavailableException("down");
+        _store.OnOpen = _ => throw new StoreUnavailableException("down");
+        await Eventually.TrueAsync(_time, Step, () => claim.State == ClaimState.Lost);
+        for (int i = 0; i < 3; i++)
+        {
+            var acquire = _client.Lock($"y{i}").AcquireAsync().AsTask();
+            await Eventually.TrueAsync(_time, Step, () => acquire.IsCompleted);
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => acquire);
+        }
+
+        await Task.WhenAll(_client.DisposeAsync().AsTask(), _client.DisposeAsync().AsTask()).InTime();
+
+        Assert.Equal(1, _store.Disposals);
+    }
+
+    [Fact]
+    public async Task A_store_that_throws_what_it_should_not_costs_a_renewal_and_not_the_news_of_the_loss()
+    {
+        var claim = await _client.Lock("x").AcquireAsync();
+        _store.OnRenew = _ => throw new InvalidOperationException("a bug in a provider");
+        await Eventually.TrueAsync(_time, Step, () => claim.State == ClaimState.AtRisk);
+        _store.OnRenew = next => next();
+        await Eventually.TrueAsync(_time, Step, () => claim.State == ClaimState.Safe);
+
+        _store.OnRenew = _ => throw new InvalidOperationException("a bug in a provider");
+
+        await Eventually.TrueAsync(_time, Step, () => claim.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_renewal_that_blocks_its_thread_does_not_hold_up_the_news_of_the_loss()
+    {
+        var store = new HookedStore(new MemoryStore());
+        using var release = new ManualResetEventSlim();
+        store.OnRenew = next =>
+        {
+            release.Wait();
+            return next();
+        };
+        var client = new ConclaveClient(store, new() { SessionTimeToLive = TimeSpan.FromSeconds(2) });
+        var claim = await client.Lock("x").AcquireAsync();
+
+        await Eventually.TrueAsync(() => claim.Lost.IsCancellationRequested);
+
+        Assert.Equal(1, store.Renewals);
+        release.Set();
+        await client.DisposeAsync();
+    }
+
+    [Fact]
     public void The_margin_makes_the_holder_stop_first()
     {
         var margin = new DeadlineMargin();
