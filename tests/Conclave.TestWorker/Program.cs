@@ -4,7 +4,7 @@ using Conclave.Sqlite;
 using Conclave.TestWorker;
 
 // A process that tests start, stop and kill. It speaks lines: one command in, one answer out.
-//   hold FILE NAME TTL_SECONDS         acquires, says "granted TOKEN"; then answers "look", "write FILE TEXT", "release"
+//   hold FILE NAME TTL_SECONDS         acquires, says "granted TOKEN WHEN"; then answers "look", "write FILE TEXT", "release"
 //   traffic FILE NAMES ROUNDS SEED     takes random locks, says "NAME TOKEN CALLED GRANTED RELEASED WAITED" for each grant
 return args switch
 {
@@ -17,7 +17,7 @@ static async Task<int> HoldAsync(string file, string name, TimeSpan timeToLive)
 {
     await using var client = new ConclaveClient(new SqliteStore(file), new() { SessionTimeToLive = timeToLive, Label = "worker" });
     var claim = await client.Lock(name).AcquireAsync();
-    Console.WriteLine($"granted {claim.Token}");
+    Console.WriteLine($"granted {claim.Token} {new BootTimeProvider().GetTimestamp()}");
     while (await Console.In.ReadLineAsync() is { } line)
     {
         switch (line.Split(' '))

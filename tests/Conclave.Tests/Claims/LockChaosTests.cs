@@ -18,7 +18,7 @@ public sealed class LockChaosTests
     public async Task Memory(int seed, bool sessionsEnd)
     {
         await using var store = new MemoryStore();
-        await RunAsync(seed, sessionsEnd, () => new Borrowed(store));
+        await RunAsync(seed, sessionsEnd, () => new SharedStore(store));
     }
 
     [Theory]
@@ -88,22 +88,5 @@ public sealed class LockChaosTests
         {
             await client.DisposeAsync();
         }
-    }
-
-    private sealed class Borrowed(MemoryStore store) : IStore
-    {
-        public StoreDescription Description => store.Description;
-
-        public ValueTask<CommitResult> CommitAsync(Transaction transaction, CancellationToken cancellationToken = default) => store.CommitAsync(transaction, cancellationToken);
-
-        public ValueTask<long> WaitForChangeAsync(string prefix, long afterRevision, CancellationToken cancellationToken = default) => store.WaitForChangeAsync(prefix, afterRevision, cancellationToken);
-
-        public ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) => store.OpenSessionAsync(timeToLive, cancellationToken);
-
-        public ValueTask<bool> RenewSessionAsync(SessionId session, CancellationToken cancellationToken = default) => store.RenewSessionAsync(session, cancellationToken);
-
-        public ValueTask CloseSessionAsync(SessionId session, CancellationToken cancellationToken = default) => store.CloseSessionAsync(session, cancellationToken);
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

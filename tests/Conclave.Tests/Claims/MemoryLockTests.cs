@@ -6,29 +6,11 @@ public sealed class MemoryLockTests : LockContract
 {
     private readonly MemoryStore _shared = new();
 
-    private protected override IStore Connect() => new Shared(_shared);
+    private protected override IStore Connect() => new SharedStore(_shared);
 
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
         await _shared.DisposeAsync();
-    }
-
-    /// <summary>A second connection to the store of this process: disposing it leaves the store alone.</summary>
-    private sealed class Shared(MemoryStore store) : IStore
-    {
-        public StoreDescription Description => store.Description;
-
-        public ValueTask<CommitResult> CommitAsync(Transaction transaction, CancellationToken cancellationToken = default) => store.CommitAsync(transaction, cancellationToken);
-
-        public ValueTask<long> WaitForChangeAsync(string prefix, long afterRevision, CancellationToken cancellationToken = default) => store.WaitForChangeAsync(prefix, afterRevision, cancellationToken);
-
-        public ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) => store.OpenSessionAsync(timeToLive, cancellationToken);
-
-        public ValueTask<bool> RenewSessionAsync(SessionId session, CancellationToken cancellationToken = default) => store.RenewSessionAsync(session, cancellationToken);
-
-        public ValueTask CloseSessionAsync(SessionId session, CancellationToken cancellationToken = default) => store.CloseSessionAsync(session, cancellationToken);
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

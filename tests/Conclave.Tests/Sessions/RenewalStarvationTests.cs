@@ -3,8 +3,7 @@ using Conclave.Storage;
 
 namespace Conclave.Tests.Sessions;
 
-[CollectionDefinition(nameof(RenewalStarvationTests), DisableParallelization = true)]
-[Collection(nameof(RenewalStarvationTests))]
+[Collection(nameof(Alone))]
 public sealed class RenewalStarvationTests
 {
     [Fact]

@@ -1,61 +1,62 @@
-using System.Diagnostics;
 using System.Globalization;
 using Conclave.Sqlite;
 
 namespace Conclave.Tests.Sqlite;
 
 /// <summary>Real processes on one file: killed, stopped, and in a crowd.</summary>
+[Collection(nameof(Alone))]
 public sealed class ProcessTests : IDisposable
 {
     private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(4);
 
+    private static readonly BootTimeProvider Clock = new();
+
     private readonly SqliteFolder _folder = new();
+    private readonly string _file;
+
+    public ProcessTests() => _file = _folder.In("app.db");
 
     public void Dispose() => _folder.Dispose();
-
-    private ConclaveClient Client() => new(new SqliteStore(_folder.In("app.db")), new() { SessionTimeToLive = Ttl });
 
     [Fact]
     public async Task After_a_kill_the_next_one_is_let_in_and_has_a_larger_token()
     {
-        await using var client = Client();
-        var (worker, token) = await Worker.HoldAsync(_folder.In("app.db"), "x", Ttl);
-        await using var owned = worker;
+        await using var client = new ConclaveClient(new SqliteStore(_file));
+        await using var holder = Worker.StartHolder(_file, "x", Ttl);
+        var (token, _) = await holder.GrantedAsync();
         Assert.Null(await client.Lock("x").TryAcquireAsync());
-        var waiting = client.Lock("x").AcquireAsync().AsTask();
-        await Eventually.TrueAsync(async () => (await client.Lock("x").InspectAsync()).Waiters.Length == 1);
+        await using var next = await StartWaiterAsync(client);
 
-        var watch = Stopwatch.StartNew();
-        worker.Kill();
-        await using var claim = await waiting.InTime();
+        long killed = Clock.GetTimestamp();
+        holder.Kill();
+        var (nextToken, granted) = await next.GrantedAsync();
 
-        Assert.True(watch.Elapsed < Ttl + TimeSpan.FromSeconds(1), $"took {watch.Elapsed}");
-        Assert.True(claim.Token.Value > token);
+        Assert.True(Clock.GetElapsedTime(killed, granted) < Ttl + TimeSpan.FromSeconds(1), $"took {Clock.GetElapsedTime(killed, granted)}");
+        Assert.True(nextToken > token);
     }
 
     [Fact]
     public async Task After_a_stop_beyond_its_time_to_live_a_holder_sees_the_loss_at_its_first_look_and_its_late_write_is_refused()
     {
         string resource = _folder.In("resource.txt");
-        await using var client = Client();
-        var (worker, token) = await Worker.HoldAsync(_folder.In("app.db"), "x", Ttl);
-        await using var owned = worker;
-        Assert.Equal("accepted", await worker.AskAsync($"write {resource} first"));
-        var waiting = client.Lock("x").AcquireAsync().AsTask();
-        await Eventually.TrueAsync(async () => (await client.Lock("x").InspectAsync()).Waiters.Length == 1);
+        await using var client = new ConclaveClient(new SqliteStore(_file));
+        await using var holder = Worker.StartHolder(_file, "x", Ttl);
+        var (token, _) = await holder.GrantedAsync();
+        Assert.Equal("accepted", await holder.AskAsync($"write {resource} first"));
+        await using var next = await StartWaiterAsync(client);
 
-        var watch = Stopwatch.StartNew();
-        worker.Stop();
-        await using var claim = await waiting.InTime();
-        Assert.True(watch.Elapsed < Ttl + TimeSpan.FromSeconds(1), $"took {watch.Elapsed}");
-        Assert.True(claim.Token.Value > token);
-        await File.AppendAllTextAsync(resource, string.Create(CultureInfo.InvariantCulture, $"{claim.Token} second\n"));
-        worker.Continue();
+        long stopped = Clock.GetTimestamp();
+        holder.Stop();
+        var (nextToken, granted) = await next.GrantedAsync();
+        Assert.True(Clock.GetElapsedTime(stopped, granted) < Ttl + TimeSpan.FromSeconds(1), $"took {Clock.GetElapsedTime(stopped, granted)}");
+        Assert.True(nextToken > token);
+        Assert.Equal("accepted", await next.AskAsync($"write {resource} second"));
+        holder.Continue();
 
-        Assert.Equal("False Lost", await worker.AskAsync("look"));
-        Assert.Equal("refused", await worker.AskAsync($"write {resource} third"));
-        Assert.Equal("False", await worker.AskAsync("release"));
-        Assert.True(claim.IsHeld);
+        Assert.Equal("False Lost", await holder.AskAsync("look"));
+        Assert.Equal("refused", await holder.AskAsync($"write {resource} third"));
+        Assert.Equal("False", await holder.AskAsync("release"));
+        Assert.Equal("True Safe", await next.AskAsync("look"));
         Assert.Equal(2, (await File.ReadAllLinesAsync(resource)).Length);
     }
 
@@ -65,7 +66,7 @@ public sealed class ProcessTests : IDisposable
         const int processes = 20;
         const int rounds = 25;
         var workers = Enumerable.Range(0, processes)
-            .Select(seed => Worker.Start("traffic", _folder.In("app.db"), "5", rounds.ToString(CultureInfo.InvariantCulture), seed.ToString(CultureInfo.InvariantCulture)))
+            .Select(seed => Worker.Start("traffic", _file, "5", rounds.ToString(CultureInfo.InvariantCulture), seed.ToString(CultureInfo.InvariantCulture)))
             .ToArray();
         var history = new List<Grant>();
         foreach (var worker in workers)
@@ -87,6 +88,13 @@ public sealed class ProcessTests : IDisposable
                 Assert.True(after.Granted >= before.Released, $"{name.Key}: {after} was granted while {before} held it");
             }
         }
+    }
+
+    private async Task<Worker> StartWaiterAsync(ConclaveClient observer)
+    {
+        var waiter = Worker.StartHolder(_file, "x", Ttl);
+        await Eventually.TrueAsync(async () => (await observer.Lock("x").InspectAsync()).Waiters.Length == 1);
+        return waiter;
     }
 
     private sealed record Grant(string Name, long Token, long Granted, long Released, bool Waited)

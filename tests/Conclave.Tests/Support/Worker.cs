@@ -26,13 +26,17 @@ internal sealed partial class Worker : IAsyncDisposable
         return new(Process.Start(start)!);
     }
 
-    /// <summary>Starts a process that holds a lock.</summary>
-    public static async Task<(Worker Worker, long Token)> HoldAsync(string file, string name, TimeSpan timeToLive)
+    /// <summary>Starts a process that waits for a lock, holds it, and answers questions.</summary>
+    public static Worker StartHolder(string file, string name, TimeSpan timeToLive) =>
+        Start("hold", file, name, timeToLive.TotalSeconds.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Waits until a holder has its lock.</summary>
+    /// <returns>Its token, and when it got it, by the boot clock of the machine.</returns>
+    public async Task<(long Token, long Granted)> GrantedAsync()
     {
-        var worker = Start("hold", file, name, timeToLive.TotalSeconds.ToString(CultureInfo.InvariantCulture));
-        string granted = await worker.ReadLineAsync();
-        Assert.StartsWith("granted ", granted, StringComparison.Ordinal);
-        return (worker, long.Parse(granted.AsSpan(8), CultureInfo.InvariantCulture));
+        string[] granted = (await ReadLineAsync()).Split(' ');
+        Assert.Equal("granted", granted[0]);
+        return (long.Parse(granted[1], CultureInfo.InvariantCulture), long.Parse(granted[2], CultureInfo.InvariantCulture));
     }
 
     public async Task<string> AskAsync(string command)
