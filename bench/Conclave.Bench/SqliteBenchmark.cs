@@ -45,7 +45,7 @@ internal static class SqliteBenchmark
         Report.Row(
             "sqlite: acquire + release against two bare prepared write transactions",
             Report.Of($"{ratio * 100:0} % ({Report.Median(locks):0} pairs/s; rounds {ratios.Min() * 100:0}–{ratios.Max() * 100:0} %)"),
-            "≥ 50 %, goal 70 %",
+            $"≥ 50 % (the goal of 70 % is {(ratio >= 0.7 ? "" : "not ")}reached)",
             ratio >= 0.5);
         return 0;
     }
