@@ -15,6 +15,8 @@ internal sealed class HookedStore(IStore inner) : IStore
 
     public Func<Func<ValueTask<SessionGrant>>, ValueTask<SessionGrant>> OnOpen { get; set; } = next => next();
 
+    public Func<long, Func<ValueTask<long>>, ValueTask<long>> OnWait { get; set; } = (_, next) => next();
+
     public int Commits => Volatile.Read(ref _commits);
 
     public int Renewals => Volatile.Read(ref _renewals);
@@ -38,7 +40,7 @@ internal sealed class HookedStore(IStore inner) : IStore
     }
 
     public ValueTask<long> WaitForChangeAsync(string prefix, long afterRevision, CancellationToken cancellationToken = default) =>
-        inner.WaitForChangeAsync(prefix, afterRevision, cancellationToken);
+        OnWait(afterRevision, () => inner.WaitForChangeAsync(prefix, afterRevision, cancellationToken));
 
     public ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) =>
         OnOpen(() => inner.OpenSessionAsync(timeToLive, cancellationToken));
