@@ -276,9 +276,10 @@ internal sealed partial class Session : IAsyncDisposable
 
     private void OnDeadline()
     {
-        if (IsLive())
+        _ = IsLive();
+        if (LossReason is null)
         {
-            // renewed in this moment, or the timer came a little early
+            // renewed in this moment, or the timer came a little early, also while a disturbed clock makes the session uncertain
             _ = _deadline?.Change(SafeTime + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
         }
     }
