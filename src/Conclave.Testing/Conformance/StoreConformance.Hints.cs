@@ -137,10 +137,12 @@ public static partial class StoreConformance
         long revision = (await store.CommitAsync(new()).ConfigureAwait(false)).Revision;
         using var stop = new CancellationTokenSource();
         int wakeUps = 0;
+        var waits = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var waiter = Task.Run(async () =>
         {
             try
             {
+                waits.SetResult();
                 while (true)
                 {
                     revision = await store.WaitForChangeAsync("quiet/", revision, stop.Token).ConfigureAwait(false);
@@ -151,12 +153,14 @@ public static partial class StoreConformance
             {
             }
         });
-        // long enough for one that spins to show it, on a fast store too
+        // with a turn for the waiter after each change, and long enough: one that spins shows it on a fast store and a busy machine too
+        await waits.Task.ConfigureAwait(false);
         long start = TimeProvider.System.GetTimestamp();
         int changes = 0;
         for (; changes < 3000 || TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromMilliseconds(200); changes++)
         {
             await (changes % 2 == 0 ? store : other).PutAsync(Key("busy", changes % 10), default).ConfigureAwait(false);
+            await Task.Yield();
         }
 
         await stop.CancelAsync().ConfigureAwait(false);
