@@ -43,6 +43,60 @@ public sealed class ConclaveClient : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
     public DistributedLock Lock(string name) => new(_coordinator, name);
 
+    /// <summary>Several locks at once, all or none, without deadlocks.</summary>
+    /// <param name="names">From 1 to 16 names; the same name twice counts once. Each is the same lock as <see cref="Lock"/> gives.</param>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">There are no names or too many, or one is empty, too long or not well-formed.</exception>
+    public DistributedMultiLock Locks(params ReadOnlySpan<string> names) => new(_coordinator, names);
+
+    /// <summary>A reader-writer lock by name.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
+    public DistributedReaderWriterLock ReaderWriterLock(string name) => new(_coordinator, name);
+
+    /// <summary>A semaphore by name.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <param name="permits">How many permits there are, at least 1. All who use the name must agree.</param>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="permits"/> is less than 1.</exception>
+    public DistributedSemaphore Semaphore(string name, int permits) => new(_coordinator, name, permits);
+
+    /// <summary>A leader election by name.</summary>
+    /// <param name="name">What is led; see <see cref="Lock"/>.</param>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
+    public LeaderElection Election(string name) => new(_coordinator, name);
+
+    /// <summary>A group of processes by name.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
+    public MemberGroup Group(string name) => new(_coordinator, name);
+
+    /// <summary>A barrier by name.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <param name="participants">How many must arrive, from 1 to 10,000. All who use the name must agree.</param>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="participants"/> is out of its range.</exception>
+    public DistributedBarrier Barrier(string name, int participants) => new(_coordinator, name, participants);
+
+    /// <summary>A countdown by name.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <param name="count">How many signals it takes, at least 1. All who use the name must agree.</param>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is less than 1.</exception>
+    public DistributedCountdown Countdown(string name, int count) => new(_coordinator, name, count);
+
+    /// <summary>A counter by name.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
+    public DistributedCounter Counter(string name) => new(_coordinator, name);
+
     /// <summary>Reads all locks that are held or waited for, in the order of their keys.</summary>
     /// <param name="cancellationToken">Cancels the enumeration.</param>
     /// <returns>One snapshot per lock; each is of one instant, all of them together are not.</returns>

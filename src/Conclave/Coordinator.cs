@@ -22,6 +22,7 @@ internal sealed partial class Coordinator : IAsyncDisposable
         (Store, Options) = (store, options);
         Time = options.TimeProvider ?? new BootTimeProvider();
         Gates = new(Time);
+        Readers = new(this);
         _renewalTimers = RenewalTimers.For(Time);
         _loggers = options.LoggerFactory ?? NullLoggerFactory.Instance;
         _logger = _loggers.CreateLogger("Conclave.Claims");
@@ -34,6 +35,8 @@ internal sealed partial class Coordinator : IAsyncDisposable
     public TimeProvider Time { get; }
 
     public LocalGates Gates { get; }
+
+    public ReaderGroups Readers { get; }
 
     public Telemetry Telemetry { get; } = new();
 
@@ -79,37 +82,37 @@ internal sealed partial class Coordinator : IAsyncDisposable
         }
     }
 
-    /// <summary>Deletes a claim's key, however long it takes: until the store has confirmed it or the session is over.</summary>
+    /// <summary>Deletes a claim's keys, however long it takes: until the store has confirmed it or the session is over.</summary>
     /// <returns>True when the claim was still there to be deleted.</returns>
-    public async Task<bool> LeaveAsync(Session session, Entry mine)
+    public async Task<bool> LeaveAsync(Session session, Entry[] mine)
     {
         bool unknown = false;
         for (var pause = Backoff.Start; ; pause = Backoff.Next(pause))
         {
             try
             {
-                var leave = new Transaction([Condition.Unchanged(mine.Key, mine.Revision)], [Write.Delete(mine.Key)], [Read.Get(mine.Key)]);
-                var result = await CommitAsync(leave, Stopping).ConfigureAwait(false);
+                var result = await CommitAsync(Leave(mine), Stopping).ConfigureAwait(false);
                 if (result.Accepted)
                 {
                     return true;
                 }
 
-                if (result.Get(0) is not { } changed)
+                var left = result.Reads.Where(r => !r.IsEmpty).Select(r => r[0]).ToArray();
+                if (left.Length == 0)
                 {
-                    // refused after an unknown outcome: the first delete was applied, unless the session ended and took the key along
+                    // refused after an unknown outcome: the first delete was applied, unless the session ended and took the keys along
                     return unknown && session.IsLive();
                 }
 
-                // somebody has put it since, and it is ours all the same: keys are never used twice
-                mine = changed;
+                // somebody has put them since, and they are ours all the same: keys are never used twice
+                mine = left;
                 continue;
             }
             catch (ConclaveException e)
             {
-                // also those that no repetition mends: while the session lives, the key would block everybody
+                // also those that no repetition mends: while the session lives, the keys would block everybody
                 unknown |= e is OutcomeUnknownException;
-                LogLeaveFailed(e, mine.Key);
+                LogLeaveFailed(e, mine[0].Key);
                 if (session.LossReason is not null)
                 {
                     return false;
@@ -119,6 +122,27 @@ internal sealed partial class Coordinator : IAsyncDisposable
             await Task.Delay(Backoff.Jitter(pause), Time, Stopping).ConfigureAwait(false);
             _ = session.IsLive();
         }
+    }
+
+    private static Transaction Leave(Entry[] mine)
+    {
+        if (mine is [var single])
+        {
+            // the usual case, without the arrays
+            return new([Condition.Unchanged(single.Key, single.Revision)], [Write.Delete(single.Key)], [Read.Get(single.Key)]);
+        }
+
+        var conditions = new Condition[mine.Length];
+        var writes = new Write[mine.Length];
+        var reads = new Read[mine.Length];
+        for (int i = 0; i < mine.Length; i++)
+        {
+            conditions[i] = Condition.Unchanged(mine[i].Key, mine[i].Revision);
+            writes[i] = Write.Delete(mine[i].Key);
+            reads[i] = Read.Get(mine[i].Key);
+        }
+
+        return new(conditions, writes, reads);
     }
 
     /// <summary>Ends the session, which gives up every claim, and then waits for whatever still runs.</summary>

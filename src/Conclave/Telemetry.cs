@@ -17,6 +17,7 @@ internal sealed class Telemetry : IDisposable
     private readonly Histogram<double> _renewalGap;
     private readonly Histogram<double> _renewalMargin;
     private readonly Counter<long> _losses;
+    private readonly Counter<long> _leadershipLosses;
     private readonly Counter<long> _commits;
 
     public Telemetry()
@@ -28,6 +29,7 @@ internal sealed class Telemetry : IDisposable
         _renewalGap = _meter.CreateHistogram<double>("conclave.session.renewal.gap", "s", "Between two successful renewals.");
         _renewalMargin = _meter.CreateHistogram<double>("conclave.session.renewal.margin", "s", "Safe time that was left when a renewal succeeded.");
         _losses = _meter.CreateCounter<long>("conclave.session.losses", "{session}", "Sessions lost, by cause.");
+        _leadershipLosses = _meter.CreateCounter<long>("conclave.leadership.losses", "{leadership}", "Leaderships lost by a leader's loop, which then campaigns again.");
         _commits = _meter.CreateCounter<long>("conclave.store.commits", "{commit}", "Commits, by outcome.");
     }
 
@@ -58,6 +60,8 @@ internal sealed class Telemetry : IDisposable
 
     public void Lost(SessionLossCause cause) => Count(_losses, "conclave.cause", cause.ToString());
 
+    public void LeadershipLost() => Count(_leadershipLosses);
+
     public void Committed(string outcome) => Count(_commits, "conclave.outcome", outcome);
 
     public void Dispose()
@@ -87,13 +91,17 @@ internal sealed class Telemetry : IDisposable
         }
     }
 
-    private static void Count(Counter<long> counter, string tag, string text)
+    private static void Count(Counter<long> counter, string? tag = null, string? text = null)
     {
         try
         {
-            if (counter.Enabled)
+            if (counter.Enabled && tag is not null)
             {
                 counter.Add(1, new KeyValuePair<string, object?>(tag, text));
+            }
+            else
+            {
+                counter.Add(1);
             }
         }
         catch (Exception)

@@ -33,8 +33,11 @@ public enum ChaosFault
     /// <summary>A commit was applied after its outcome was reported unknown.</summary>
     UnknownAppliedLate,
 
-    /// <summary>A wait ended for no reason.</summary>
+    /// <summary>A wait ended for no reason; those of storms included.</summary>
     SpuriousHint,
+
+    /// <summary>A storm of hints began.</summary>
+    StormingHints,
 
     /// <summary>A wait ended late.</summary>
     LateHint,

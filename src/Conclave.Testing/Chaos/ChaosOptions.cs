@@ -33,6 +33,13 @@ public sealed record ChaosOptions
     /// <summary>Waits that end at once for no reason.</summary>
     public double SpuriousHints { get; init; }
 
+    /// <summary>Waits that begin a storm: this one and the next <see cref="StormLength"/> end at once, for no reason.</summary>
+    public double StormingHints { get; init; }
+
+    /// <summary>How many waits a storm of hints hits.</summary>
+    /// <value>20.</value>
+    public int StormLength { get; init; } = 20;
+
     /// <summary>Waits that end up to <see cref="MaxLatency"/> late.</summary>
     public double LateHints { get; init; }
 
@@ -54,6 +61,7 @@ public sealed record ChaosOptions
         UnknownNotApplied = 0.03,
         UnknownAppliedLate = 0.03,
         SpuriousHints = 0.2,
+        StormingHints = 0.02,
         LateHints = 0.2,
         SessionsEnded = 0.05,
         RefusedRenewals = 0.1,

@@ -15,6 +15,7 @@ public sealed class ChaosStore(IStore inner, ChaosOptions options) : IStore
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<Task, byte> _late = [];
     private volatile bool _calm;
+    private int _storm;
 
     /// <summary>What was done wrong so far.</summary>
     public ChaosCounts Counts { get; } = new();
@@ -62,8 +63,9 @@ public sealed class ChaosStore(IStore inner, ChaosOptions options) : IStore
     /// <inheritdoc/>
     public async ValueTask<long> WaitForChangeAsync(string prefix, long afterRevision, CancellationToken cancellationToken = default)
     {
-        if (Happens(options.SpuriousHints, ChaosFault.SpuriousHint))
+        if (IsStorming() || Happens(options.SpuriousHints, ChaosFault.SpuriousHint))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             await Task.Yield();
             return afterRevision;
         }
@@ -145,6 +147,22 @@ public sealed class ChaosStore(IStore inner, ChaosOptions options) : IStore
         {
             await Task.Delay(RandomUpTo(options.MaxLatency), TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    private bool IsStorming()
+    {
+        if (Happens(options.StormingHints, ChaosFault.StormingHints))
+        {
+            Volatile.Write(ref _storm, options.StormLength + 1);
+        }
+
+        bool storms = !_calm && Volatile.Read(ref _storm) > 0 && Interlocked.Decrement(ref _storm) >= 0;
+        if (storms)
+        {
+            Counts.Add(ChaosFault.SpuriousHint);
+        }
+
+        return storms;
     }
 
     private void RefuseSometimes()

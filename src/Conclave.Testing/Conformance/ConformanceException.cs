@@ -38,7 +38,11 @@ internal static class Check
     }
 
     public static void Keys(IEnumerable<string> expected, IEnumerable<string> actual, string what) =>
-        Equal(string.Join(' ', expected), string.Join(' ', actual), what);
+        Equal(string.Join(' ', expected.Select(Printable)), string.Join(' ', actual.Select(Printable)), what);
+
+    // what a terminal cannot show, such as U+FFFD beside U+10000, is what such a failure is about
+    private static string Printable(string key) => string.Concat(key.EnumerateRunes().Select(r =>
+        r.Value is > 0x20 and < 0x7f ? r.ToString() : $"\\u{{{r.Value:x}}}"));
 
     public static async Task<T> ThrowsAsync<T>(Func<Task> action, string what)
         where T : Exception

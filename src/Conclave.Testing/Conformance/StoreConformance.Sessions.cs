@@ -61,7 +61,7 @@ public static partial class StoreConformance
         await harness.UntilAsync(async () => await store.GetAsync("s").ConfigureAwait(false) is null, "the entry of a session without renewal vanishes").ConfigureAwait(false);
         long gone = clock.GetTimestamp();
         Check.That(clock.GetElapsedTime(sent, gone) >= timeToLive, $"the session ended {clock.GetElapsedTime(sent, gone)} after its last renewal was sent, its time to live is {timeToLive}");
-        var bound = timeToLive + store.Description.ExpiryBound + (harness.FollowsClock ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromSeconds(2));
+        var bound = store.Description.LatestExpiry(timeToLive) + (harness.FollowsClock ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromSeconds(2));
         Check.That(clock.GetElapsedTime(sent, gone) <= bound, $"the session ended {clock.GetElapsedTime(sent, gone)} after its last renewal, the bound is {bound}");
     }
 
@@ -91,10 +91,144 @@ public static partial class StoreConformance
             var store = Connect(harness);
             var (session, timeToLive) = await store.OpenSessionAsync(StoreLimits.MinTimeToLive).ConfigureAwait(false);
             await store.PutAsync("s", default, session).ConfigureAwait(false);
-            await harness.PassAsync(timeToLive + store.Description.ExpiryBound + TimeSpan.FromMilliseconds(harness.FollowsClock ? late : late + 1000)).ConfigureAwait(false);
+            await harness.PassAsync(store.Description.LatestExpiry(timeToLive) + TimeSpan.FromMilliseconds(harness.FollowsClock ? late : late + 1000)).ConfigureAwait(false);
             Check.That(!await store.RenewSessionAsync(session).ConfigureAwait(false), "a renewal after the expiry is refused");
             Check.That(await store.GetAsync("s").ConfigureAwait(false) is null, "a late renewal brings nothing back");
             _ = await Check.ThrowsAsync<SessionExpiredException>(() => store.PutAsync("s", default, session).AsTask(), "a put after the expiry").ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Close to the end a renewal may be accepted or refused; what it says must be true.</summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static async Task ARenewalAroundTheEndTellsTheTruth(StoreHarness harness)
+    {
+        int[] distances = harness.FollowsClock ? [-200, -20, -1, 0, 1, 20, 200] : [-150, 0, 400];
+        foreach (int distance in distances)
+        {
+            var store = Connect(harness);
+            var (session, timeToLive) = await store.OpenSessionAsync(StoreLimits.MinTimeToLive).ConfigureAwait(false);
+            long created = await store.PutAsync("s", default, session).ConfigureAwait(false);
+            await harness.PassAsync(timeToLive + TimeSpan.FromMilliseconds(distance)).ConfigureAwait(false);
+            bool renewed = await store.RenewSessionAsync(session).ConfigureAwait(false);
+            Check.That(renewed || distance >= 0 || !harness.FollowsClock, $"a renewal {-distance} ms before the end is accepted");
+            var entry = await store.GetAsync("s").ConfigureAwait(false);
+            Check.Equal(renewed ? created : 0, entry?.CreateRevision ?? 0, $"the entry of a session that was {(renewed ? "renewed" : "refused")} {distance} ms after its time to live");
+            await harness.PassAsync(timeToLive / 2).ConfigureAwait(false);
+            Check.Equal(renewed, await store.GetAsync("s").ConfigureAwait(false) is not null, $"the entry half a time to live after the answer {renewed}");
+            Check.Equal(renewed, await store.RenewSessionAsync(session).ConfigureAwait(false), $"the next renewal after the answer {renewed}");
+            await store.CloseSessionAsync(session).ConfigureAwait(false);
+            await store.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Many sessions that end at once, and one that lives on.</summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static async Task TheEndOfManySessionsSparesTheOneThatIsRenewed(StoreHarness harness)
+    {
+        var store = Connect(harness);
+        var (alive, timeToLive) = await store.OpenSessionAsync(StoreLimits.MinTimeToLive).ConfigureAwait(false);
+        await store.PutAsync("alive", default, alive).ConfigureAwait(false);
+        for (int i = 0; i < 50; i++)
+        {
+            var dying = (await store.OpenSessionAsync(StoreLimits.MinTimeToLive).ConfigureAwait(false)).Id;
+            await store.CommitAsync(new(writes: [Write.Put(Key("dying/a", i), default, dying), Write.Put(Key("dying/b", i), default, dying)])).ConfigureAwait(false);
+            if (i % 10 == 0)
+            {
+                Check.That(await store.RenewSessionAsync(alive).ConfigureAwait(false), "the session that is renewed lives");
+            }
+        }
+
+        bool halves = false;
+        long lastRenewal = 0;
+        await harness.UntilAsync(
+            async () =>
+            {
+                if (harness.Clock.GetElapsedTime(lastRenewal) > timeToLive / 4)
+                {
+                    lastRenewal = harness.Clock.GetTimestamp();
+                    Check.That(await store.RenewSessionAsync(alive).ConfigureAwait(false), "the session that is renewed lives");
+                }
+
+                var left = (await store.CommitAsync(new(reads: [Read.Scan("dying/")])).ConfigureAwait(false)).Reads[0];
+                halves |= left.GroupBy(e => e.Session).Any(g => g.Count() != 2);
+                return left.IsEmpty;
+            },
+            "the entries of fifty sessions vanish").ConfigureAwait(false);
+        Check.That(!halves, "the entries of one session vanish in one step");
+        Check.That(await store.GetAsync("alive").ConfigureAwait(false) is not null, "the entry of the session that is renewed stays");
+    }
+
+    /// <summary>An administrator, NTP, or a machine that was paused.</summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static async Task AWallClockThatStepsEndsNoSessionAndKeepsNone(StoreHarness harness)
+    {
+        var store = Connect(harness);
+        foreach (int hours in (int[])[1, -1, -24, 48])
+        {
+            var (alive, timeToLive) = await store.OpenSessionAsync(StoreLimits.MinTimeToLive).ConfigureAwait(false);
+            var dying = (await store.OpenSessionAsync(StoreLimits.MinTimeToLive).ConfigureAwait(false)).Id;
+            await store.CommitAsync(new(writes: [Write.Put("alive", default, alive), Write.Put("dying", default, dying)])).ConfigureAwait(false);
+            harness.Time.StepWallClock(TimeSpan.FromHours(hours));
+            await harness.PassAsync(timeToLive / 4).ConfigureAwait(false);
+            Check.That(await store.RenewSessionAsync(alive).ConfigureAwait(false), $"a session is renewed after a step of the wall clock by {hours} h");
+            Check.That(!harness.FollowsClock || await store.GetAsync("dying").ConfigureAwait(false) is not null, $"a step of the wall clock by {hours} h ends no session");
+            var end = store.Description.LatestExpiry(timeToLive) + (harness.FollowsClock ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromSeconds(2));
+            long start = harness.Clock.GetTimestamp();
+            while (harness.Clock.GetElapsedTime(start) < end)
+            {
+                await harness.PassAsync(timeToLive / 4).ConfigureAwait(false);
+                Check.That(await store.RenewSessionAsync(alive).ConfigureAwait(false), $"a session lives on after a step of the wall clock by {hours} h");
+            }
+
+            Check.That(await store.GetAsync("dying").ConfigureAwait(false) is null, $"a session ends in time after a step of the wall clock by {hours} h");
+            Check.That(await store.GetAsync("alive").ConfigureAwait(false) is not null, "the entry of the session that was renewed stays");
+            await store.CloseSessionAsync(alive).ConfigureAwait(false);
+            if (!harness.FollowsClock)
+            {
+                // a server's clock is stepped by the tests of its engine
+                return;
+            }
+        }
+    }
+
+    /// <summary>While a session with many entries ends, others look.</summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static async Task OthersSeeAllEntriesOfASessionOrNone(StoreHarness harness)
+    {
+        const int count = 30;
+        var store = Connect(harness);
+        var other = Connect(harness);
+        int looks = 0;
+        for (int round = 0; round < 30; round++)
+        {
+            var (session, timeToLive) = await store.OpenSessionAsync(StoreLimits.MinTimeToLive).ConfigureAwait(false);
+            await store.CommitAsync(new(writes: [.. Enumerable.Range(0, count).Select(i => Write.Put(Key("s", i), default, session))])).ConfigureAwait(false);
+            var looking = Task.Run(async () =>
+            {
+                int seen = count;
+                while (seen > 0)
+                {
+                    seen = (await other.CommitAsync(new(reads: [Read.Scan("s/")])).ConfigureAwait(false)).Reads[0].Length;
+                    Check.That(seen is 0 or count, $"others see all {count} entries of a session that ends, or none; not {seen}");
+                    Interlocked.Increment(ref looks);
+                }
+            });
+            int before = Volatile.Read(ref looks);
+            await harness.UntilAsync(() => new(Volatile.Read(ref looks) > before || looking.IsCompleted), "others look").ConfigureAwait(false);
+            if (round % 2 == 1 && harness.FollowsClock)
+            {
+                await harness.PassAsync(store.Description.LatestExpiry(timeToLive)).ConfigureAwait(false);
+            }
+
+            await store.CloseSessionAsync(session).ConfigureAwait(false);
+            _ = await harness.SoonAsync(Ended(looking), "others see that a session has ended").ConfigureAwait(false);
+            await looking.ConfigureAwait(false);
+        }
+
+        static async Task<bool> Ended(Task task)
+        {
+            await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return true;
         }
     }
 

@@ -18,6 +18,7 @@ public static partial class StoreConformance
     private const string HintsComeSoon = "4. A wait completes soon after anything under its prefix changed past the revision: put, delete, close, expiry.";
     private const string HintsAreBounded = "4. A wait completes after the longest silence at the latest, and does not spin on a quiet prefix in a busy namespace.";
     private const string NothingOutlives = "5. Cancellation before anything was sent applies nothing; disposing ends every wait and leaves nothing behind.";
+    private const string NoWallClock = "7. No wall clock, of server or client, ever decides that a live session is dead or a dead one alive.";
     private const string Limits = "8. The limits are the same everywhere: the largest legal transaction is applied.";
 
     /// <summary>All cases, in the order of the contract.</summary>
@@ -41,9 +42,15 @@ public static partial class StoreConformance
         Case(SessionsEndInOneStep, ASessionLivesForItsTimeToLiveAfterEachRenewalAndNotMuchLonger),
         Case(DeadSessionsWriteNothing, APutWithADeadSessionWritesNothing),
         Case(DeadSessionsWriteNothing, AnExpiredSessionIsNeverRevived),
+        Case(DeadSessionsWriteNothing, ARenewalAroundTheEndTellsTheTruth),
+        Case(SessionsEndInOneStep, TheEndOfManySessionsSparesTheOneThatIsRenewed),
+        Case(SessionsEndInOneStep, OthersSeeAllEntriesOfASessionOrNone),
+        Case(NoWallClock, AWallClockThatStepsEndsNoSessionAndKeepsNone),
         Case(DeadSessionsWriteNothing, SessionIdsAreNewAndTimesToLiveHaveLimits),
         Case(HintsComeSoon, EveryKindOfChangeWakes),
         Case(HintsComeSoon, ExpiryWakes),
+        Case(HintsComeSoon, EverybodyWhoWaitsIsWoken),
+        Case(HintsComeSoon, AWaiterFarBehindIsWoken),
         Case(HintsComeSoon, AChangeBetweenTheReadAndTheWaitIsNotMissed),
         Case(HintsComeSoon, AChangeByAnotherStoreObjectWakes),
         Case(HintsComeSoon, NoWakeUpIsLostInARace),

@@ -12,30 +12,19 @@ namespace Conclave;
 /// </remarks>
 public class Claim : IAsyncDisposable
 {
-    private readonly Coordinator _coordinator;
+    private readonly ClaimHold _hold;
     private readonly Session _session;
-    private readonly Entry _mine;
-    private readonly string _kind;
-    private readonly string _gate;
-    private readonly long _grantedAt;
     private CancellationTokenSource? _lost;
     private CancellationTokenRegistration _lostLink;
     private TaskCompletionSource<bool>? _release;
-    private int _leftGate;
 
-    internal Claim(Coordinator coordinator, Session session, string kind, string name, string gate, Entry mine, long epoch)
-    {
-        (_coordinator, _session, _kind, Name, _gate, _mine) = (coordinator, session, kind, name, gate, mine);
-        Token = FencingToken.Create(epoch, _mine.CreateRevision);
-        _grantedAt = _coordinator.Time.GetTimestamp();
-        _session.Attach(this);
-    }
+    internal Claim(ClaimHold hold) => (_hold, _session) = (hold, hold.Session);
 
     /// <summary>The name, as it was asked for.</summary>
-    public string Name { get; }
+    public string Name => _hold.Name;
 
     /// <summary>The fencing token of this grant: larger than that of every earlier exclusive grant of the name.</summary>
-    public FencingToken Token { get; }
+    public FencingToken Token => _hold.Token;
 
     /// <summary>How sure the holder may be, now.</summary>
     public ClaimState State =>
@@ -119,18 +108,26 @@ public class Claim : IAsyncDisposable
         }
     }
 
-    /// <summary>Others may hold the name now, so the next one of this process may ask for it, whether or not this claim is ever disposed.</summary>
-    internal void OnSessionLost() => LeaveGate();
+    /// <summary>What stands in the store for this claim.</summary>
+    internal ClaimHold Hold => _hold;
+
+    /// <summary>Leaves the store's queue.</summary>
+    /// <returns>True when the claim was still there to be left.</returns>
+    private protected virtual Task<bool> LeaveAsync() => _hold.LeaveAsync();
+
+    /// <summary>The claim is given up, whether or not the store has confirmed it.</summary>
+    private protected virtual void OnReleased() => _hold.End();
 
     private async ValueTask<bool> ReleaseAsync(TaskCompletionSource<bool> release, CancellationToken cancellationToken)
     {
+        var coordinator = _hold.Coordinator;
         try
         {
             var leave = LeaveAsync(release);
             if (!leave.IsCompleted)
             {
-                _coordinator.Track(leave);
-                await ((Task)leave).WaitAsync(_coordinator.Options.OperationTimeout, _coordinator.Time, cancellationToken)
+                coordinator.Track(leave);
+                await ((Task)leave).WaitAsync(coordinator.Options.OperationTimeout, coordinator.Time, cancellationToken)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (!leave.IsCompleted)
                 {
@@ -145,9 +142,8 @@ public class Claim : IAsyncDisposable
         finally
         {
             _lostLink.Unregister();
-            _session.Detach(this);
-            LeaveGate();
-            _coordinator.Telemetry.Released(_kind, _coordinator.Time.GetElapsedTime(_grantedAt));
+            OnReleased();
+            coordinator.Telemetry.Released(_hold.Kind, coordinator.Time.GetElapsedTime(_hold.GrantedAt));
         }
     }
 
@@ -157,7 +153,7 @@ public class Claim : IAsyncDisposable
         bool wasOurs = false;
         try
         {
-            wasOurs = _session.LossReason is null && await _coordinator.LeaveAsync(_session, _mine).ConfigureAwait(false);
+            wasOurs = await LeaveAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
@@ -169,13 +165,5 @@ public class Claim : IAsyncDisposable
         }
 
         return wasOurs;
-    }
-
-    private void LeaveGate()
-    {
-        if (Interlocked.Exchange(ref _leftGate, 1) == 0)
-        {
-            _coordinator.Gates.Exit(_gate);
-        }
     }
 }

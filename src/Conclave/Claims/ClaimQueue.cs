@@ -12,199 +12,143 @@ namespace Conclave;
 /// Source: the lock recipe of ZooKeeper (Hunt et al., USENIX ATC 2010) in the form of etcd's concurrency package, with a gate against late
 /// joins and with the own entry and its blocker judged in one answer.
 /// </remarks>
-internal sealed class ClaimQueue(Coordinator coordinator, string kind, string name)
+internal sealed class ClaimQueue
 {
-    private readonly string _prefix = $"{kind}/{StoreNames.Escape(name)}/";
+    private readonly Coordinator _coordinator;
 
-    public string Name => name;
+    /// <summary>One queue, or several that are joined in one commit.</summary>
+    /// <param name="coordinator">The client's coordinator.</param>
+    /// <param name="kind">What the names are names of.</param>
+    /// <param name="names">The names.</param>
+    public ClaimQueue(Coordinator coordinator, string kind, params ReadOnlySpan<string> names)
+    {
+        (_coordinator, Kind) = (coordinator, kind);
+        Name = string.Join(", ", names!);
+        Prefixes = new string[names.Length];
+        for (int i = 0; i < names.Length; i++)
+        {
+            Prefixes[i] = $"{kind}/{StoreNames.Escape(names[i])}/";
+        }
 
-    public string Prefix => _prefix;
+        if (names.Length > 1)
+        {
+            Prefixes = [.. Prefixes.Distinct(StringComparer.Ordinal).Order(KeyOrder.Instance)];
+        }
+    }
 
-    private TimeProvider Time => coordinator.Time;
+    public string Kind { get; }
 
-    /// <summary>Joins the queue and waits until the rule grants.</summary>
+    public string Name { get; }
+
+    /// <summary>Where the contenders' keys are, one prefix per queue, in the order of keys.</summary>
+    public string[] Prefixes { get; }
+
+    /// <summary>False when the contenders' values are somebody's own bytes, as those of an election: then all of them are exclusive.</summary>
+    public bool HoldsRules { get; init; } = true;
+
+    /// <summary>What a reading reads: the queues, then the epoch.</summary>
+    public Read[] Reads => field ??= [.. Prefixes.Select(p => Read.Scan(p)), Read.Get(StoreNames.EpochKey)];
+
+    private Transaction ReadQueues => field ??= new(reads: Reads);
+
+    private TimeProvider Time => _coordinator.Time;
+
+    /// <summary>Joins the queues and waits until the rule grants.</summary>
     /// <param name="rule">Who is granted.</param>
     /// <param name="timeout">How long to wait; zero to try once.</param>
+    /// <param name="value">What the contender's entry holds instead of its rule, or null.</param>
+    /// <param name="watcher">Hears how it goes, or null.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>The claim, or null when the timeout came first.</returns>
+    /// <returns>The hold, or null when the timeout came first.</returns>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<Claim?> AcquireAsync(ClaimRule rule, TimeSpan timeout, CancellationToken cancellationToken)
+    public async ValueTask<ClaimHold?> AcquireAsync(
+        ClaimRule rule, TimeSpan timeout, ReadOnlyMemory<byte>? value = null, IAcquisitionWatcher? watcher = null, CancellationToken cancellationToken = default)
     {
-        using var activity = coordinator.Telemetry.StartAcquire(kind);
+        using var activity = _coordinator.Telemetry.StartAcquire(Kind);
         long startedAt = Time.GetTimestamp();
-        if (!await coordinator.Gates.EnterAsync(_prefix, timeout, cancellationToken).ConfigureAwait(false))
+
+        // who tries once does not wait, and so needs no turn among those of this process who wait for permits
+        bool isGated = rule.Kind != ClaimRuleKind.Present && (rule.Kind != ClaimRuleKind.Permits || timeout != TimeSpan.Zero);
+        bool isShared = rule.Kind == ClaimRuleKind.Shared;
+        if (isGated && !await EnterGatesAsync(isShared, timeout, startedAt, watcher, cancellationToken).ConfigureAwait(false))
         {
             return null;
         }
 
-        Claim? claim = null;
+        ClaimHold? hold = null;
         try
         {
-            claim = await AcquireInTurnAsync(rule, timeout, startedAt, cancellationToken).ConfigureAwait(false);
-            return claim;
+            var acquisition = new Acquisition(this, _coordinator, rule, value, watcher);
+            hold = await acquisition.RunAsync(timeout, startedAt, cancellationToken).ConfigureAwait(false);
+            return hold;
         }
         finally
         {
-            if (claim is null)
+            // permits leave their turn to the next one with the grant
+            if (isGated && (hold is null || rule.Kind == ClaimRuleKind.Permits))
             {
-                coordinator.Gates.Exit(_prefix);
+                ExitGates(isShared);
             }
         }
     }
 
-    /// <summary>Reads who stands in the queue.</summary>
-    public async ValueTask<(ImmutableArray<Entry> Entries, long Epoch)> ReadAsync(CancellationToken cancellationToken)
-    {
-        var result = await coordinator.CommitAsync(ReadQueue, cancellationToken).ConfigureAwait(false);
-        return (result.Reads[0], Epoch(result));
-    }
+    /// <summary>Reads who stands in the queues.</summary>
+    public ValueTask<CommitResult> ReadAsync(CancellationToken cancellationToken) => _coordinator.CommitAsync(ReadQueues, cancellationToken);
 
-    private Transaction ReadQueue => field ??= new(reads: [Read.Scan(_prefix), Read.Get(StoreNames.EpochKey)]);
+    /// <summary>The epoch in a reading.</summary>
+    public long Epoch(CommitResult result) => result.Get(Prefixes.Length) is { } epoch ? StoreEpoch.Parse(epoch.Value.Span) : 0;
 
-    private async ValueTask<Claim?> AcquireInTurnAsync(ClaimRule rule, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
+    /// <summary>Lets the next ones of this process in.</summary>
+    public void ExitGates(bool shared)
     {
-        // a session that ends while we wait takes our place along: join again, at the end of the queue
-        while (true)
+        foreach (string prefix in Prefixes)
         {
-            var joined = await new Join(this, coordinator, rule).RunAsync(cancellationToken).ConfigureAwait(false);
-            var (claim, mustRejoin) = await WaitForGrantAsync(joined, rule, timeout, startedAt, cancellationToken).ConfigureAwait(false);
-            if (!mustRejoin)
-            {
-                return claim;
-            }
+            _coordinator.Gates.Exit(prefix, shared);
         }
     }
 
-    private async ValueTask<(Claim? Claim, bool MustRejoin)> WaitForGrantAsync(
-        Joined joined, ClaimRule rule, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
+    private ValueTask<bool> EnterGatesAsync(bool shared, TimeSpan timeout, long startedAt, IAcquisitionWatcher? watcher, CancellationToken cancellationToken)
     {
-        var session = joined.Session;
-        var answer = joined.Answer;
-        int wakeUps = 0;
-        long? wokenAt = null;
-        bool stays = false;
+        var first = EnterAsync(Prefixes[0], shared, timeout, watcher, cancellationToken);
+        return Prefixes.Length == 1 ? first : EnterOthersAsync(first, shared, timeout, startedAt, watcher, cancellationToken);
+    }
+
+    // in the order of their keys, like everybody, so that no two of this process can wait for each other
+    private async ValueTask<bool> EnterOthersAsync(
+        ValueTask<bool> first, bool shared, TimeSpan timeout, long startedAt, IAcquisitionWatcher? watcher, CancellationToken cancellationToken)
+    {
+        int entered = 0;
+        bool all = false;
         try
         {
-            while (true)
+            all = await first.ConfigureAwait(false);
+            while (all && ++entered < Prefixes.Length)
             {
-                var verdict = Verdict.Of(answer.Reads[0], _prefix, joined.Key, rule);
-                if (verdict.Kind == VerdictKind.Missing || !session.IsLive())
-                {
-                    if (session.LossReason is null && verdict.Kind != VerdictKind.Missing)
-                    {
-                        // at risk, not lost: the renewal that is under way decides
-                        if (timeout != Timeout.InfiniteTimeSpan && Time.GetElapsedTime(startedAt) > timeout)
-                        {
-                            return (null, MustRejoin: false);
-                        }
-
-                        await PauseAsync(session, cancellationToken).ConfigureAwait(false);
-                        continue;
-                    }
-
-                    return (null, MustRejoin: true);
-                }
-
-                if (verdict.Kind == VerdictKind.Mismatch)
-                {
-                    throw new RuleMismatchException($"'{name}' is used as {verdict.Other} by others; here it is {rule}.");
-                }
-
-                if (verdict.Kind == VerdictKind.Granted)
-                {
-                    var claim = new Claim(coordinator, session, kind, name, _prefix, verdict.Mine!, Epoch(answer));
-                    stays = true;
-                    var handOff = wokenAt is { } woken ? Time.GetElapsedTime(woken) : (TimeSpan?)null;
-                    coordinator.Telemetry.Granted(kind, Time.GetElapsedTime(startedAt), handOff, wakeUps);
-                    return (claim, MustRejoin: false);
-                }
-
-                if (!await WaitAsync(session, verdict.WaitFor!, answer.Revision, timeout, startedAt, cancellationToken).ConfigureAwait(false))
-                {
-                    return (null, MustRejoin: false);
-                }
-
-                wokenAt = Time.GetTimestamp();
-                wakeUps++;
-                if (await TryReadAsync(session, cancellationToken).ConfigureAwait(false) is { } read)
-                {
-                    answer = read;
-                }
+                var left = timeout <= TimeSpan.Zero ? timeout : timeout - Time.GetElapsedTime(startedAt);
+                left = left < TimeSpan.Zero && timeout > TimeSpan.Zero ? TimeSpan.Zero : left;
+                all = false;
+                all = await EnterAsync(Prefixes[entered], shared, left, watcher, cancellationToken).ConfigureAwait(false);
             }
         }
         finally
         {
-            if (!stays)
+            for (int i = 0; !all && i < entered; i++)
             {
-                await GiveUpAsync(joined, cancellationToken).ConfigureAwait(false);
+                _coordinator.Gates.Exit(Prefixes[i], shared);
             }
         }
+
+        return all;
     }
 
-    /// <summary>Waits for a hint. False when the caller's timeout has passed.</summary>
-    private async ValueTask<bool> WaitAsync(
-        Session session, string waitFor, long revision, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
+    private ValueTask<bool> EnterAsync(string prefix, bool shared, TimeSpan timeout, IAcquisitionWatcher? watcher, CancellationToken cancellationToken)
     {
-        var left = timeout == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : timeout - Time.GetElapsedTime(startedAt);
-        if (left <= TimeSpan.Zero)
+        var entry = _coordinator.Gates.EnterAsync(prefix, shared, timeout, cancellationToken);
+        if (!entry.IsCompleted)
         {
-            return false;
+            watcher?.OnMustWait();
         }
 
-        // a store that breaks its promise of a longest silence costs time, not the wake-up
-        var longest = coordinator.Store.Description.MaxSilence * 2;
-        using var limit = new CancellationTokenSource(left < longest ? left : longest, Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, session.Lost, cancellationToken);
-        try
-        {
-            _ = await coordinator.Store.WaitForChangeAsync(waitFor, revision, either.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // the timeout is looked at with the next reading of the queue: a grant in the last moment is a grant
-        }
-        catch (StoreUnavailableException)
-        {
-            await PauseAsync(session, cancellationToken).ConfigureAwait(false);
-        }
-
-        return true;
+        return entry;
     }
-
-    /// <summary>Reads the queue; null when the store does not answer now. Once queued, a contender survives outages.</summary>
-    private async ValueTask<CommitResult?> TryReadAsync(Session session, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await coordinator.CommitAsync(ReadQueue, cancellationToken).ConfigureAwait(false);
-        }
-        catch (StoreUnavailableException)
-        {
-            await PauseAsync(session, cancellationToken).ConfigureAwait(false);
-            return null;
-        }
-    }
-
-    private async ValueTask PauseAsync(Session session, CancellationToken cancellationToken)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(session.Lost, cancellationToken);
-        await Task.Delay(Backoff.Jitter(Backoff.Start * 5), Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancellationToken.ThrowIfCancellationRequested();
-    }
-
-    /// <summary>Leaves the queue. A caller that cancelled does not wait for it.</summary>
-    private async ValueTask GiveUpAsync(Joined joined, CancellationToken cancellationToken)
-    {
-        if (joined.Answer.Reads[0].FirstOrDefault(e => e.Key == joined.Key) is not { } mine || joined.Session.LossReason is not null)
-        {
-            return;
-        }
-
-        var leave = coordinator.LeaveAsync(joined.Session, mine);
-        coordinator.Track(leave);
-        await ((Task)leave).WaitAsync(coordinator.Options.OperationTimeout, Time, cancellationToken)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    private static long Epoch(CommitResult result) => result.Get(1) is { } epoch ? StoreEpoch.Parse(epoch.Value.Span) : 0;
 }

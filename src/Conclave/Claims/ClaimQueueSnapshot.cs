@@ -7,11 +7,14 @@ namespace Conclave;
 /// <param name="Contenders">Everybody in the queue, in its order.</param>
 public sealed record ClaimQueueSnapshot(string Name, ImmutableArray<Contender> Contenders)
 {
-    /// <summary>Who holds it, or null when it is free.</summary>
+    /// <summary>Who holds it, or the first of several; null when it is free.</summary>
     public Contender? Holder => Contenders is [var first, ..] ? first : null;
 
+    /// <summary>Everybody who holds it: one for a lock, several for readers, permits and groups.</summary>
+    public ImmutableArray<Contender> Holders => [.. Contenders.Where(c => c.IsHolder)];
+
     /// <summary>Who waits, in the order in which they will get it.</summary>
-    public ImmutableArray<Contender> Waiters => Contenders is [_, .. var waiters] ? waiters : [];
+    public ImmutableArray<Contender> Waiters => [.. Contenders.Where(c => !c.IsHolder)];
 }
 
 /// <summary>One contender of a queue.</summary>
@@ -23,5 +26,6 @@ public sealed record ClaimQueueSnapshot(string Name, ImmutableArray<Contender> C
 /// <param name="ProcessId">The id of its process on that host, or null.</param>
 /// <param name="Label">What it calls itself, or null.</param>
 /// <param name="Since">When it joined the queue, by its own wall clock; a holder that had to wait joined before it was granted.</param>
+/// <param name="IsHolder">True when it holds what it asked for, false while it waits.</param>
 public sealed record Contender(
-    string Key, FencingToken Token, string? Session, string? Host, string? Process, int? ProcessId, string? Label, DateTimeOffset? Since);
+    string Key, FencingToken Token, string? Session, string? Host, string? Process, int? ProcessId, string? Label, DateTimeOffset? Since, bool IsHolder);

@@ -3,17 +3,42 @@ using Conclave.Storage;
 
 namespace Conclave;
 
-/// <summary>A contender that stands in a queue.</summary>
-/// <param name="Session">The session its key is bound to.</param>
-/// <param name="Key">Its key.</param>
-/// <param name="Answer">A reading of the queue in which the key was seen: the queue, then the epoch.</param>
-internal sealed record Joined(Session Session, string Key, CommitResult Answer);
+/// <summary>A contender that stands in its queues.</summary>
+/// <param name="Session">The session its keys are bound to.</param>
+/// <param name="Keys">Its keys, one per queue.</param>
+/// <param name="Answer">A reading in which the keys were seen: the queues, then the epoch.</param>
+internal sealed record Joined(Session Session, string[] Keys, CommitResult Answer)
+{
+    /// <summary>The contender's entries in a reading; null when one of them is not there.</summary>
+    public Entry[]? Mine(CommitResult answer)
+    {
+        var mine = new Entry[Keys.Length];
+        for (int i = 0; i < mine.Length; i++)
+        {
+            foreach (var entry in answer.Reads[i])
+            {
+                if (entry.Key == Keys[i])
+                {
+                    mine[i] = entry;
+                    break;
+                }
+            }
+
+            if (mine[i] is null)
+            {
+                return null;
+            }
+        }
+
+        return mine;
+    }
+}
 
 /// <summary>
 /// One attempt to join a queue: a single commit when all goes well. When an answer is lost, the session settles and the queue is read back,
 /// so that nobody is left standing in it without knowing.
 /// </summary>
-internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule rule)
+internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule rule, ReadOnlyMemory<byte>? value, IAcquisitionWatcher? watcher)
 {
     private volatile bool _abandoned;
     private volatile Exception? _lastFailure;
@@ -62,8 +87,15 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
             try
             {
                 var session = await coordinator.GetSessionAsync(coordinator.Stopping).ConfigureAwait(false);
-                string key = $"{queue.Prefix}{session.Id.Value}-{session.NextClaim()}";
-                return await JoinAsync(session, key).ConfigureAwait(false);
+                long number = session.NextClaim();
+                string[] keys = new string[queue.Prefixes.Length];
+                for (int i = 0; i < keys.Length; i++)
+                {
+                    keys[i] = $"{queue.Prefixes[i]}{session.Id.Value}-{number}";
+                }
+
+                watcher?.OnJoining(keys);
+                return await JoinAsync(session, keys).ConfigureAwait(false);
             }
             catch (SessionExpiredException e)
             {
@@ -81,22 +113,18 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
         return null;
     }
 
-    private async ValueTask<Joined> JoinAsync(Session session, string key)
+    private async ValueTask<Joined> JoinAsync(Session session, string[] keys)
     {
-        byte[] value = rule.ToValue(coordinator.Time.GetUtcNow());
+        var contender = value ?? rule.ToValue(coordinator.Time.GetUtcNow());
         while (true)
         {
             session.ThrowIfLost();
             try
             {
-                var join = new Transaction(
-                    [Condition.Absent(key), session.Gate],
-                    [Write.Put(key, value, session.Id)],
-                    [Read.Scan(queue.Prefix), Read.Get(StoreNames.EpochKey)]);
-                var result = await coordinator.CommitAsync(join, coordinator.Stopping).ConfigureAwait(false);
+                var result = await coordinator.CommitAsync(Transaction(session, keys, contender), coordinator.Stopping).ConfigureAwait(false);
                 if (result.Accepted)
                 {
-                    return new(session, key, result);
+                    return new(session, keys, result);
                 }
             }
             catch (SessionExpiredException)
@@ -111,29 +139,50 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
             }
 
             // refused, or unknown: whatever was sent is final now, so what is read is the truth
-            if (await ReadBackAsync(session, key).ConfigureAwait(false) is { } joined)
+            if (await ReadBackAsync(session, keys).ConfigureAwait(false) is { } joined)
             {
                 return joined;
             }
         }
     }
 
-    private async ValueTask<Joined?> ReadBackAsync(Session session, string key)
+    private Transaction Transaction(Session session, string[] keys, ReadOnlyMemory<byte> contender)
     {
-        var read = new Transaction(reads: [Read.Scan(queue.Prefix), Read.Get(StoreNames.EpochKey), Read.Get(session.RecordKey)]);
+        if (keys.Length == 1)
+        {
+            // the usual case, without the arrays
+            return new([Condition.Absent(keys[0]), session.Gate], [Write.Put(keys[0], contender, session.Id)], queue.Reads);
+        }
+
+        var conditions = new Condition[keys.Length + 1];
+        var writes = new Write[keys.Length];
+        for (int i = 0; i < keys.Length; i++)
+        {
+            conditions[i] = Condition.Absent(keys[i]);
+            writes[i] = Write.Put(keys[i], contender, session.Id);
+        }
+
+        conditions[^1] = session.Gate;
+        return new(conditions, writes, queue.Reads);
+    }
+
+    private async ValueTask<Joined?> ReadBackAsync(Session session, string[] keys)
+    {
+        var read = new Transaction(reads: [.. queue.Reads, Read.Get(session.RecordKey)]);
         for (var pause = Backoff.Start; ; pause = Backoff.Next(pause))
         {
             try
             {
                 var result = await coordinator.CommitAsync(read, coordinator.Stopping).ConfigureAwait(false);
-                if (result.Get(2) is not { } gate)
+                if (result.Get(queue.Reads.Length) is not { } gate)
                 {
                     session.MarkGone();
                     throw new SessionExpiredException($"The session {session.Id} is gone.");
                 }
 
                 session.AdoptGate(gate.Revision);
-                return result.Reads[0].Any(e => e.Key == key) ? new(session, key, result) : null;
+                var joined = new Joined(session, keys, result);
+                return joined.Mine(result) is null ? null : joined;
             }
             catch (ConclaveException e) when (e is not SessionExpiredException)
             {
@@ -149,8 +198,7 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
     {
         if (await running.ConfigureAwait(false) is { } joined)
         {
-            var mine = joined.Answer.Reads[0].First(e => e.Key == joined.Key);
-            await coordinator.LeaveAsync(joined.Session, mine).ConfigureAwait(false);
+            await coordinator.LeaveAsync(joined.Session, joined.Mine(joined.Answer)!).ConfigureAwait(false);
         }
     }
 }

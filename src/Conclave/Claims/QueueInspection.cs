@@ -8,8 +8,15 @@ internal static class QueueInspection
 {
     private const int ReadsPerTransaction = 50;
 
+    /// <summary>Reads a queue of one name.</summary>
+    public static async ValueTask<ClaimQueueSnapshot> InspectAsync(Coordinator coordinator, ClaimQueue queue, CancellationToken cancellationToken)
+    {
+        var result = await queue.ReadAsync(cancellationToken).ConfigureAwait(false);
+        return await DescribeAsync(coordinator, queue, result.Reads[0], queue.Epoch(result), cancellationToken).ConfigureAwait(false);
+    }
+
     public static async ValueTask<ClaimQueueSnapshot> DescribeAsync(
-        Coordinator coordinator, string name, IEnumerable<Entry> entries, long epoch, CancellationToken cancellationToken)
+        Coordinator coordinator, ClaimQueue of, IEnumerable<Entry> entries, long epoch, CancellationToken cancellationToken)
     {
         var queue = entries.OrderBy(e => e.CreateRevision).ThenBy(e => e.Key, KeyOrder.Instance).ToArray();
         var records = new Dictionary<string, SessionRecord?>(StringComparer.Ordinal);
@@ -23,14 +30,32 @@ internal static class QueueInspection
             }
         }
 
-        return new(name, [.. queue.Select(e => Describe(e, epoch, e.Session is { } s ? records.GetValueOrDefault(s.Value) : null))]);
+        long ahead = 0;
+        bool exclusiveAhead = false;
+        var contenders = ImmutableArray.CreateBuilder<Contender>(queue.Length);
+        foreach (var entry in queue)
+        {
+            DateTimeOffset? joined = null;
+            var rule = of.HoldsRules ? ClaimRule.Parse(entry.Value.Span, out joined) : ClaimRule.Exclusive;
+            bool isHolder = rule.Kind switch
+            {
+                ClaimRuleKind.Exclusive => ahead == 0,
+                ClaimRuleKind.Shared => !exclusiveAhead,
+                ClaimRuleKind.Permits => ahead + rule.Weight <= rule.Permits,
+                _ => true,
+            };
+            ahead += rule.Weight;
+            exclusiveAhead |= rule.Kind == ClaimRuleKind.Exclusive;
+            contenders.Add(Describe(entry, epoch, entry.Session is { } s ? records.GetValueOrDefault(s.Value) : null, joined, isHolder));
+        }
+
+        return new(of.Name, contenders.MoveToImmutable());
     }
 
-    private static Contender Describe(Entry entry, long epoch, SessionRecord? record)
+    private static Contender Describe(Entry entry, long epoch, SessionRecord? record, DateTimeOffset? joined, bool isHolder)
     {
-        _ = ClaimRule.Parse(entry.Value.Span, out var joined);
         return new(
             entry.Key, FencingToken.Create(epoch, entry.CreateRevision), entry.Session?.Value,
-            record?.Host, record?.Process, record?.Pid, record?.Label, joined ?? record?.Since);
+            record?.Host, record?.Process, record?.Pid, record?.Label, joined ?? record?.Since, isHolder);
     }
 }

@@ -23,8 +23,29 @@ internal enum VerdictKind
 /// <param name="Other">The rule that does not mix.</param>
 internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, string? WaitFor = null, ClaimRule Other = default)
 {
+    /// <summary>Judges several queues that were joined in one commit: granted when all of them grant.</summary>
+    public static Verdict Of(ImmutableArray<ImmutableArray<Entry>> queues, string[] prefixes, string[] mineKeys, ClaimRule rule, bool holdsRules = true)
+    {
+        var verdict = Of(queues[0], prefixes[0], mineKeys[0], rule, holdsRules);
+        for (int i = 1; i < prefixes.Length; i++)
+        {
+            var other = Of(queues[i], prefixes[i], mineKeys[i], rule, holdsRules);
+            verdict = Rank(other.Kind) > Rank(verdict.Kind) ? other : verdict;
+        }
+
+        return verdict;
+
+        static int Rank(VerdictKind kind) => kind switch
+        {
+            VerdictKind.Granted => 0,
+            VerdictKind.Waiting => 1,
+            VerdictKind.Mismatch => 2,
+            _ => 3,
+        };
+    }
+
     /// <summary>Judges a queue: contenders stand in the order of their create revisions, those of one commit in the order of their keys.</summary>
-    public static Verdict Of(ImmutableArray<Entry> queue, string queuePrefix, string mineKey, ClaimRule rule)
+    public static Verdict Of(ImmutableArray<Entry> queue, string queuePrefix, string mineKey, ClaimRule rule, bool holdsRules = true)
     {
         Entry? mine = null;
         foreach (var entry in queue)
@@ -41,7 +62,7 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
             return new(VerdictKind.Missing);
         }
 
-        int ahead = 0;
+        long ahead = 0;
         Entry head = mine;
         Entry? nearest = null;
         Entry? nearestExclusive = null;
@@ -52,9 +73,9 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
                 continue;
             }
 
-            var other = ClaimRule.Parse(entry.Value.Span, out _);
+            var other = holdsRules ? ClaimRule.Parse(entry.Value.Span, out _) : ClaimRule.Exclusive;
             head = IsAhead(entry, head) ? entry : head;
-            ahead++;
+            ahead += other.Weight;
             nearest = nearest is null || IsAhead(nearest, entry) ? entry : nearest;
             if (other.Kind == ClaimRuleKind.Exclusive)
             {
@@ -63,7 +84,7 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
         }
 
         // the head says what the queue is; others that do not mix with it are about to leave, and must not disturb those who do
-        if (head != mine && ClaimRule.Parse(head.Value.Span, out _) is var ruling && !rule.Mixes(ruling))
+        if (holdsRules && head != mine && ClaimRule.Parse(head.Value.Span, out _) is var ruling && !rule.Mixes(ruling))
         {
             return new(VerdictKind.Mismatch, mine, Other: ruling);
         }
@@ -72,7 +93,7 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
         {
             ClaimRuleKind.Exclusive => nearest?.Key,
             ClaimRuleKind.Shared => nearestExclusive?.Key,
-            ClaimRuleKind.Permits => ahead < rule.Permits ? null : queuePrefix,
+            ClaimRuleKind.Permits => ahead + rule.Weight <= rule.Permits ? null : queuePrefix,
             _ => null,
         };
         return waitFor is null ? new(VerdictKind.Granted, mine) : new(VerdictKind.Waiting, mine, waitFor);

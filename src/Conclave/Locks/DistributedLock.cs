@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Conclave;
 
 /// <summary>
@@ -12,9 +10,13 @@ public sealed class DistributedLock
 
     private readonly Coordinator _coordinator;
     private readonly ClaimQueue _queue;
+    private readonly ClaimSource _claims;
 
-    internal DistributedLock(Coordinator coordinator, string name) =>
+    internal DistributedLock(Coordinator coordinator, string name)
+    {
         (_coordinator, _queue) = (coordinator, new ClaimQueue(coordinator, Kind, name));
+        _claims = new(_queue, ClaimRule.Exclusive, $"The lock '{name}'");
+    }
 
     /// <summary>The name.</summary>
     public string Name => _queue.Name;
@@ -27,9 +29,7 @@ public sealed class DistributedLock
     /// <exception cref="StoreConfigurationException">A setting of the store does not fit.</exception>
     /// <exception cref="StoreFormatException">The stored data is newer, foreign or damaged.</exception>
     /// <exception cref="RuleMismatchException">Others use the name with another rule.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<Claim> AcquireAsync(CancellationToken cancellationToken = default) =>
-        (await _queue.AcquireAsync(ClaimRule.Exclusive, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
+    public ValueTask<Claim> AcquireAsync(CancellationToken cancellationToken = default) => _claims.AcquireAsync(cancellationToken);
 
     /// <summary>Waits until the lock is ours, for a limited time.</summary>
     /// <param name="timeout">How long to wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits without limit.</param>
@@ -37,9 +37,7 @@ public sealed class DistributedLock
     /// <returns>The claim; dispose it to release the lock.</returns>
     /// <exception cref="TimeoutException">The lock was not ours in time.</exception>
     /// <inheritdoc cref="AcquireAsync(CancellationToken)" path="/exception"/>
-    public async ValueTask<Claim> AcquireAsync(TimeSpan timeout, CancellationToken cancellationToken = default) =>
-        await TryAcquireAsync(timeout, cancellationToken).ConfigureAwait(false)
-        ?? throw new TimeoutException($"The lock '{Name}' was not acquired within {timeout.TotalSeconds} s.");
+    public ValueTask<Claim> AcquireAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => _claims.AcquireAsync(timeout, cancellationToken);
 
     /// <summary>Takes the lock if it becomes ours in time. The timeout is for the queue; a store that does not answer is waited for as long as the
     /// operation timeout says.</summary>
@@ -48,49 +46,20 @@ public sealed class DistributedLock
     /// <returns>The claim, or null when somebody else holds the lock.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The timeout is negative.</exception>
     /// <inheritdoc cref="AcquireAsync(CancellationToken)" path="/exception"/>
-    public ValueTask<Claim?> TryAcquireAsync(TimeSpan timeout = default, CancellationToken cancellationToken = default)
-    {
-        if (timeout < TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan)
-        {
-            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "A timeout must not be negative; Timeout.InfiniteTimeSpan waits without limit.");
-        }
-
-        // longer than any timer goes: 24 days are without limit
-        timeout = timeout.TotalMilliseconds > int.MaxValue ? Timeout.InfiniteTimeSpan : timeout;
-        return _queue.AcquireAsync(ClaimRule.Exclusive, timeout, cancellationToken);
-    }
+    public ValueTask<Claim?> TryAcquireAsync(TimeSpan timeout = default, CancellationToken cancellationToken = default) =>
+        _claims.TryAcquireAsync(timeout, cancellationToken);
 
     /// <summary>Waits until the lock is ours, runs the work, and releases the lock.</summary>
     /// <param name="work">The work; its token is cancelled by the caller and by the loss of the lock.</param>
     /// <param name="cancellationToken">Cancels the wait and the work.</param>
     /// <exception cref="ClaimLostException">The lock was lost while the work ran, and the work stopped for it.</exception>
     /// <inheritdoc cref="AcquireAsync(CancellationToken)" path="/exception"/>
-    public async ValueTask RunAsync(Func<Claim, CancellationToken, ValueTask> work, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(work);
-        var claim = await AcquireAsync(cancellationToken).ConfigureAwait(false);
-        await using (claim.ConfigureAwait(false))
-        {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, claim.Lost);
-            try
-            {
-                await work(claim, either.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (claim.State == ClaimState.Lost && !cancellationToken.IsCancellationRequested)
-            {
-                claim.ThrowIfLost();
-                throw;
-            }
-        }
-    }
+    public ValueTask RunAsync(Func<Claim, CancellationToken, ValueTask> work, CancellationToken cancellationToken = default) => _claims.RunAsync(work, cancellationToken);
 
     /// <summary>Reads who holds the lock and who waits for it. Takes no part in the queue.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The queue as it was at one instant; empty when the lock is free.</returns>
     /// <exception cref="StoreUnavailableException">The store could not be asked.</exception>
-    public async ValueTask<ClaimQueueSnapshot> InspectAsync(CancellationToken cancellationToken = default)
-    {
-        var (entries, epoch) = await _queue.ReadAsync(cancellationToken).ConfigureAwait(false);
-        return await QueueInspection.DescribeAsync(_coordinator, Name, entries, epoch, cancellationToken).ConfigureAwait(false);
-    }
+    public ValueTask<ClaimQueueSnapshot> InspectAsync(CancellationToken cancellationToken = default) =>
+        QueueInspection.InspectAsync(_coordinator, _queue, cancellationToken);
 }

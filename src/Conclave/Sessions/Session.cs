@@ -21,7 +21,7 @@ internal sealed partial class Session : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly SemaphoreSlim _settling = new(1);
     private readonly Lock _lock = new();
-    private readonly HashSet<Claim> _claims = [];
+    private readonly HashSet<ClaimHold> _holds = [];
     private CancellationTokenSource _wakeRenewal = new();
     private Task _renewals = Task.CompletedTask;
     private Task _lossSignal = Task.CompletedTask;
@@ -140,25 +140,25 @@ internal sealed partial class Session : IAsyncDisposable
     }
 
     /// <summary>Adds a claim that stands and falls with this session.</summary>
-    public void Attach(Claim claim)
+    public void Attach(ClaimHold hold)
     {
         lock (_lock)
         {
             if (_lossReason is null)
             {
-                _claims.Add(claim);
+                _holds.Add(hold);
                 return;
             }
         }
 
-        claim.OnSessionLost();
+        hold.OnSessionLost();
     }
 
-    public void Detach(Claim claim)
+    public void Detach(ClaimHold hold)
     {
         lock (_lock)
         {
-            _claims.Remove(claim);
+            _holds.Remove(hold);
         }
     }
 
@@ -286,7 +286,7 @@ internal sealed partial class Session : IAsyncDisposable
 
     private void MarkLost(SessionLossCause cause, string reason)
     {
-        Claim[] lost;
+        ClaimHold[] lost;
         lock (_lock)
         {
             if (_lossReason is not null)
@@ -297,13 +297,13 @@ internal sealed partial class Session : IAsyncDisposable
             Volatile.Write(ref _lossReason, reason);
             _lossSignal = SignalLossAsync();
             _wakeRenewal.CancelAfter(TimeSpan.Zero);
-            lost = [.. _claims];
-            _claims.Clear();
+            lost = [.. _holds];
+            _holds.Clear();
         }
 
-        foreach (var claim in lost)
+        foreach (var hold in lost)
         {
-            claim.OnSessionLost();
+            hold.OnSessionLost();
         }
 
         if (cause != SessionLossCause.ClientDisposed)

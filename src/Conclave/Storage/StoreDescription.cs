@@ -21,6 +21,10 @@ public sealed record StoreDescription
     /// <summary>How long after its time to live an expired session's entries may still be seen while anyone is connected.</summary>
     public required TimeSpan ExpiryBound { get; init; }
 
+    /// <summary>What comes on top of <see cref="ExpiryBound"/>, as a share of the session's time to live: 1 where it may take twice as long.</summary>
+    /// <value>0.</value>
+    public double ExpiryStretch { get; init; }
+
     /// <summary>The longest that <see cref="IStore.WaitForChangeAsync"/> stays silent.</summary>
     /// <value>5 seconds.</value>
     public TimeSpan MaxSilence { get; init; } = TimeSpan.FromSeconds(5);
@@ -34,6 +38,11 @@ public sealed record StoreDescription
 
     /// <summary>What a failover of the engine can lose: a sentence, or null when it loses nothing or there is no failover.</summary>
     public string? FailoverLoses { get; init; }
+
+    /// <summary>When the entries of a session that is not renewed any more are gone at the latest, while anyone is connected.</summary>
+    /// <param name="timeToLive">The session's effective time to live.</param>
+    /// <returns>How long after its last renewal.</returns>
+    public TimeSpan LatestExpiry(TimeSpan timeToLive) => (timeToLive * (1 + ExpiryStretch)) + ExpiryBound;
 }
 
 /// <summary>Who can meet in a store.</summary>

@@ -48,6 +48,23 @@ public sealed class VerdictTests
     }
 
     [Fact]
+    public void Who_wants_several_permits_is_not_overtaken_by_who_wants_few()
+    {
+        var one = ClaimRule.OfPermits(4);
+        var two = ClaimRule.OfPermits(4, 2);
+        var three = ClaimRule.OfPermits(4, 3);
+        Entry[] queue = [Contender("a", 1, two), Contender("b", 2, three), Contender("c", 3, one)];
+
+        Assert.Equal(VerdictKind.Granted, Judge("a", two, queue).Kind);
+        Assert.Equal(VerdictKind.Waiting, Judge("b", three, queue).Kind);
+        Assert.Equal(VerdictKind.Waiting, Judge("c", one, queue).Kind);
+        Assert.Equal(VerdictKind.Granted, Judge("c", one, queue[0], queue[2]).Kind);
+        Assert.Equal(VerdictKind.Granted, Judge("c", one, queue[1..]).Kind);
+        Assert.Equal(two, ClaimRule.Parse(two.ToValue(DateTimeOffset.UnixEpoch), out _));
+        Assert.True(one.Mixes(three));
+    }
+
+    [Fact]
     public void Present_is_always_granted() =>
         Assert.Equal(VerdictKind.Granted, Judge("b", ClaimRule.Present, Contender("a", 1, ClaimRule.Present), Contender("b", 2, ClaimRule.Present)).Kind);
 

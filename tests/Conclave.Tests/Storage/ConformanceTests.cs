@@ -1,13 +1,11 @@
-using Conclave.Sqlite;
-using Conclave.Storage;
 using Conclave.Testing;
 
 namespace Conclave.Tests.Storage;
 
-/// <summary>The kit, case by case, against every engine.</summary>
+/// <summary>The kit, case by case, against every engine; then all of it through chaos.</summary>
 public sealed class ConformanceTests
 {
-    public static TheoryData<string> Cases => [.. StoreConformance.Cases.Select(c => c.Name)];
+    public static TheoryData<string> Cases => [.. ConformanceKit.Cases.Select(c => c.Name)];
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -17,25 +15,53 @@ public sealed class ConformanceTests
     [MemberData(nameof(Cases))]
     public Task Sqlite(string name) => RunAsync(name, new SqliteHarness());
 
+    [Fact]
+    public Task Memory_through_chaos() => RunThroughChaosAsync(() => new MemoryHarness());
+
+    [Fact]
+    public Task Sqlite_through_chaos() => RunThroughChaosAsync(() => new SqliteHarness());
+
+    /// <summary>What a server's store will meet: its sessions follow no clock that a case could move.</summary>
+    [Fact]
+    public async Task Claims_in_real_time()
+    {
+        var output = new StringWriter();
+        var options = new ConformanceOptions { Parallelism = 8, Filter = ClaimConformance.Cases.Contains };
+        var report = await ConformanceKit.RunAsync(() => new SqliteHarness(realTime: true), output, options, TestContext.Current.CancellationToken);
+        TestContext.Current.TestOutputHelper!.Write(output.ToString());
+
+        Assert.True(report.Passed, output.ToString());
+    }
+
+    public static TheoryData<string> ToolCases => [.. ToolConformance.Cases.Select(c => c.Name)];
+
+    [Theory]
+    [MemberData(nameof(ToolCases))]
+    public Task Tools_on_memory(string name) => RunAsync(name, new MemoryHarness());
+
+    [Theory]
+    [MemberData(nameof(ToolCases))]
+    public Task Tools_on_sqlite(string name) => RunAsync(name, new SqliteHarness());
+
     private static async Task RunAsync(string name, StoreHarness harness)
     {
         await using (harness)
         {
-            await StoreConformance.Cases.Single(c => c.Name == name).RunAsync(harness).WaitAsync(TimeSpan.FromMinutes(1));
+            await ConformanceKit.Cases.Concat(ToolConformance.Cases).Single(c => c.Name == name).RunAsync(harness).WaitAsync(TimeSpan.FromMinutes(1));
         }
     }
 
-    private sealed class SqliteHarness : StoreHarness
+    private static async Task RunThroughChaosAsync(Func<StoreHarness> newHarness)
     {
-        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("conclave-kit-");
+        var output = new StringWriter();
+        var report = await ConformanceKit.RunAsync(newHarness, output, new() { Chaos = true, Seed = 7 }, TestContext.Current.CancellationToken);
+        TestContext.Current.TestOutputHelper!.Write(output.ToString());
 
-        protected override IStore Open(TimeProvider time) =>
-            new SqliteStore(new SqliteStoreOptions { Path = Path.Combine(_folder.FullName, "kit.db"), TimeProvider = time });
-
-        protected override ValueTask CleanUpAsync()
+        Assert.True(report.Passed, output.ToString());
+        Assert.Equal(ConformanceKit.Cases.Count, report.Cases);
+        foreach (var fault in Enum.GetValues<ChaosFault>())
         {
-            _folder.Delete(recursive: true);
-            return ValueTask.CompletedTask;
+            Assert.True(report.Faults(fault) > 0, $"no {fault} in the run");
         }
     }
 }

@@ -89,7 +89,7 @@ public sealed class KnownBadStoreTests
     private static CommitResult Change(CommitResult result, Func<ImmutableArray<Entry>, ImmutableArray<Entry>> change) =>
         new(result.Accepted, result.Revision, [.. result.Reads.Select(change)]);
 
-    private static async Task FailsAsync(string name, string contract, Action<HookedStore> breakIt)
+    private static async Task FailsAsync(string name, string contract, Action<InterceptedStore> breakIt)
     {
         await using var harness = new BadHarness(breakIt);
         var theCase = StoreConformance.Cases.Single(c => c.Name == name);
@@ -105,13 +105,13 @@ public sealed class KnownBadStoreTests
         await theCase.RunAsync(sound).InTime();
     }
 
-    private sealed class BadHarness(Action<HookedStore> breakIt) : StoreHarness
+    private sealed class BadHarness(Action<InterceptedStore> breakIt) : StoreHarness
     {
         public override TimeSpan Patience => TimeSpan.FromSeconds(2);
 
         protected override IStore Open(TimeProvider time)
         {
-            var store = new HookedStore(new MemoryStore(time));
+            var store = new InterceptedStore(new MemoryStore(time));
             breakIt(store);
             return store;
         }

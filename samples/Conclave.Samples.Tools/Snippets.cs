@@ -1,0 +1,140 @@
+using System.Text;
+
+namespace Conclave.Samples.Tools;
+
+/// <summary>The code of docs/tools, one region per page; the tests run it.</summary>
+public static class Snippets
+{
+    public static async Task LockAsync(ConclaveClient conclave, Func<long, CancellationToken, Task> payAsync, CancellationToken cancellationToken)
+    {
+        // <lock>
+        await using (var claim = await conclave.Lock("invoices/2026-11").AcquireAsync(cancellationToken))
+        {
+            // claim.Lost is cancelled when the lock may no longer be believed; the token lets the receiver refuse a late write
+            await payAsync(claim.Token.Value, claim.Lost);
+        }
+        // </lock>
+    }
+
+    public static async Task<bool> TryLockAsync(ConclaveClient conclave, Func<Task> cleanUpAsync)
+    {
+        // <try>
+        await using var claim = await conclave.Lock("nightly-cleanup").TryAcquireAsync();
+        if (claim is null)
+        {
+            return false; // somebody else is at it
+        }
+
+        await cleanUpAsync();
+        return true;
+        // </try>
+    }
+
+    public static async Task MultiLockAsync(ConclaveClient conclave, string from, string to, Func<CancellationToken, Task> transferAsync)
+    {
+        // <multi-lock>
+        await using var claim = await conclave.Locks($"account/{from}", $"account/{to}").AcquireAsync(TimeSpan.FromSeconds(30));
+        await transferAsync(claim.Lost);
+        // </multi-lock>
+    }
+
+    public static async Task ReaderWriterLockAsync(ConclaveClient conclave, Func<Task> reportAsync, Func<Task> reindexAsync)
+    {
+        // <reader-writer-lock>
+        var catalog = conclave.ReaderWriterLock("catalog");
+        await using (await catalog.AcquireReadAsync())
+        {
+            await reportAsync(); // together with other readers
+        }
+
+        await using (await catalog.AcquireWriteAsync())
+        {
+            await reindexAsync(); // alone
+        }
+        // </reader-writer-lock>
+    }
+
+    public static async Task SemaphoreAsync(ConclaveClient conclave, Func<CancellationToken, Task> callAsync)
+    {
+        // <semaphore>
+        var slots = conclave.Semaphore("partner-api", permits: 5);
+        await using (var permit = await slots.AcquireAsync())
+        {
+            await callAsync(permit.Lost); // never more than five at a time, in all processes together
+        }
+        // </semaphore>
+    }
+
+    public static async Task ElectionAsync(ConclaveClient conclave, string address, Func<CancellationToken, Task> scheduleAsync, CancellationToken cancellationToken)
+    {
+        // <election>
+        var options = new LeadOptions { Value = Encoding.UTF8.GetBytes(address) };
+        await conclave.Election("scheduler").RunAsync(
+            async (leadership, lead) =>
+            {
+                // lead is cancelled when the leadership is lost; it is campaigned for again once this has returned
+                await scheduleAsync(lead);
+            },
+            options,
+            cancellationToken);
+        // </election>
+    }
+
+    public static async Task<string> LeaderAsync(ConclaveClient conclave, CancellationToken cancellationToken)
+    {
+        // <leader>
+        await foreach (var leader in conclave.Election("scheduler").ObserveAsync(cancellationToken))
+        {
+            if (leader is not null)
+            {
+                return Encoding.UTF8.GetString(leader.Value.Span);
+            }
+        }
+        // </leader>
+        return "";
+    }
+
+    public static async Task GroupAsync(ConclaveClient conclave, string address, Action<string> say, CancellationToken cancellationToken)
+    {
+        // <group>
+        var web = conclave.Group("web");
+        await using var membership = await web.JoinAsync(Encoding.UTF8.GetBytes(address), cancellationToken);
+        await foreach (var change in web.ObserveAsync(cancellationToken))
+        {
+            say($"{change.Kind} {Encoding.UTF8.GetString(change.Member.Payload.Span)}");
+        }
+        // </group>
+    }
+
+    public static async Task BarrierAsync(ConclaveClient conclave, Func<int, Task> computeAsync)
+    {
+        // <barrier>
+        var barrier = conclave.Barrier("simulation", participants: 3);
+        for (int step = 0; step < 10; step++)
+        {
+            await computeAsync(step);
+            await barrier.SignalAndWaitAsync(); // nobody begins the next step before all have done this one
+        }
+        // </barrier>
+    }
+
+    public static async Task CountdownAsync(ConclaveClient conclave, Func<Task> importPartAsync, Func<Task> publishAsync)
+    {
+        // <countdown>
+        var imports = conclave.Countdown("import/2026-11", count: 4);
+        await importPartAsync();
+        await imports.SignalAsync();
+
+        await imports.WaitAsync(); // anywhere, also in a process that begins later
+        await publishAsync();
+        // </countdown>
+    }
+
+    public static async Task<long> CounterAsync(ConclaveClient conclave)
+    {
+        // <counter>
+        long invoice = await conclave.Counter("invoice-number").AddAsync();
+        // </counter>
+        return invoice;
+    }
+}

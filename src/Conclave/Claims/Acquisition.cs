@@ -1,0 +1,166 @@
+using System.Collections.Immutable;
+using Conclave.Storage;
+
+namespace Conclave;
+
+/// <summary>Hears how an acquire goes.</summary>
+internal interface IAcquisitionWatcher
+{
+    /// <summary>The keys under which it is about to join; again when it has to join again.</summary>
+    void OnJoining(string[] keys);
+
+    /// <summary>It was not granted at once.</summary>
+    void OnMustWait();
+}
+
+/// <summary>One acquire: joins, waits, and joins again when the session ends meanwhile and takes the place in the queue along.</summary>
+internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, ClaimRule rule, ReadOnlyMemory<byte>? value, IAcquisitionWatcher? watcher)
+{
+    private TimeProvider Time => coordinator.Time;
+
+    /// <summary>Runs it, within the local turn.</summary>
+    public async ValueTask<ClaimHold?> RunAsync(TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var joined = await new Join(queue, coordinator, rule, value, watcher).RunAsync(cancellationToken).ConfigureAwait(false);
+            var (hold, mustRejoin) = await WaitForGrantAsync(joined, timeout, startedAt, cancellationToken).ConfigureAwait(false);
+            if (!mustRejoin)
+            {
+                return hold;
+            }
+        }
+    }
+
+    private async ValueTask<(ClaimHold? Hold, bool MustRejoin)> WaitForGrantAsync(
+        Joined joined, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
+    {
+        var session = joined.Session;
+        var answer = joined.Answer;
+        int wakeUps = 0;
+        long? wokenAt = null;
+        bool stays = false;
+        try
+        {
+            while (true)
+            {
+                var verdict = Verdict.Of(answer.Reads, queue.Prefixes, joined.Keys, rule, queue.HoldsRules);
+                if (verdict.Kind == VerdictKind.Missing || !session.IsLive())
+                {
+                    if (session.LossReason is null && verdict.Kind != VerdictKind.Missing)
+                    {
+                        // at risk, not lost: the renewal that is under way decides
+                        if (timeout != Timeout.InfiniteTimeSpan && Time.GetElapsedTime(startedAt) > timeout)
+                        {
+                            return (null, MustRejoin: false);
+                        }
+
+                        await PauseAsync(session, cancellationToken).ConfigureAwait(false);
+                        continue;
+                    }
+
+                    return (null, MustRejoin: true);
+                }
+
+                if (verdict.Kind == VerdictKind.Mismatch)
+                {
+                    throw new RuleMismatchException($"'{queue.Name}' is used as {verdict.Other} by others; here it is {rule}.");
+                }
+
+                if (verdict.Kind == VerdictKind.Granted)
+                {
+                    var hold = new ClaimHold(coordinator, session, queue, rule, joined.Mine(answer)!, queue.Epoch(answer));
+                    stays = true;
+                    var handOff = wokenAt is { } woken ? Time.GetElapsedTime(woken) : (TimeSpan?)null;
+                    coordinator.Telemetry.Granted(queue.Kind, Time.GetElapsedTime(startedAt), handOff, wakeUps);
+                    return (hold, MustRejoin: false);
+                }
+
+                watcher?.OnMustWait();
+                if (!await WaitAsync(session, verdict.WaitFor!, answer.Revision, timeout, startedAt, cancellationToken).ConfigureAwait(false))
+                {
+                    return (null, MustRejoin: false);
+                }
+
+                wokenAt = Time.GetTimestamp();
+                wakeUps++;
+                if (await TryReadAsync(session, cancellationToken).ConfigureAwait(false) is { } read)
+                {
+                    answer = read;
+                }
+            }
+        }
+        finally
+        {
+            if (!stays)
+            {
+                await GiveUpAsync(joined, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Waits for a hint. False when the caller's timeout has passed.</summary>
+    private async ValueTask<bool> WaitAsync(
+        Session session, string waitFor, long revision, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
+    {
+        var left = timeout == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : timeout - Time.GetElapsedTime(startedAt);
+        if (left <= TimeSpan.Zero)
+        {
+            return false;
+        }
+
+        // a store that breaks its promise of a longest silence costs time, not the wake-up
+        var longest = coordinator.Store.Description.MaxSilence * 2;
+        using var limit = new CancellationTokenSource(left < longest ? left : longest, Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, session.Lost, cancellationToken);
+        try
+        {
+            _ = await coordinator.Store.WaitForChangeAsync(waitFor, revision, either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // the timeout is looked at with the next reading of the queue: a grant in the last moment is a grant
+        }
+        catch (StoreUnavailableException)
+        {
+            await PauseAsync(session, cancellationToken).ConfigureAwait(false);
+        }
+
+        return true;
+    }
+
+    /// <summary>Reads the queue; null when the store does not answer now. Once queued, a contender survives outages.</summary>
+    private async ValueTask<CommitResult?> TryReadAsync(Session session, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await queue.ReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException)
+        {
+            await PauseAsync(session, cancellationToken).ConfigureAwait(false);
+            return null;
+        }
+    }
+
+    private async ValueTask PauseAsync(Session session, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(session.Lost, cancellationToken);
+        await Task.Delay(Backoff.Jitter(Backoff.Start * 5), Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Leaves the queue. A caller that cancelled does not wait for it.</summary>
+    private async ValueTask GiveUpAsync(Joined joined, CancellationToken cancellationToken)
+    {
+        if (joined.Mine(joined.Answer) is not { } mine || joined.Session.LossReason is not null)
+        {
+            return;
+        }
+
+        var leave = coordinator.LeaveAsync(joined.Session, mine);
+        coordinator.Track(leave);
+        await ((Task)leave).WaitAsync(coordinator.Options.OperationTimeout, Time, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+}
