@@ -1,0 +1,117 @@
+using System.Net.Sockets;
+
+namespace Conclave.Servers;
+
+/// <summary>A connection through the proxy: one to the client, one to the server, and a pump for each direction.</summary>
+internal sealed class ProxiedConnection(Socket client, Lane toServer, Lane toClient) : IDisposable
+{
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Socket _server = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private volatile bool _hasLost;
+    private int _isEnding;
+
+    public CancellationToken Ended => _ended.Token;
+
+    /// <summary>A hole is in what one side got.</summary>
+    public void NoteLoss() => _hasLost = true;
+
+    public async Task RunAsync(string host, int port)
+    {
+        try
+        {
+            client.NoDelay = true;
+            if (toServer.Lose(NoteLoss))
+            {
+                // it did not even reach the server; what the client says is lost too, until the reset
+                await new Pump(client, null, toServer, this).RunAsync();
+                await EndedAsync();
+                return;
+            }
+
+            await _server.ConnectAsync(host, port, Ended);
+            await Task.WhenAll(new Pump(client, _server, toServer, this).RunAsync(), new Pump(_server, client, toClient, this).RunAsync());
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // the server refuses: the client is told as if it had been reset, the closest to a refusal that is left
+            await ResetWhenOpenAsync(toClient);
+        }
+        finally
+        {
+            Dispose();
+        }
+    }
+
+    /// <summary>Ends the connection with RST.</summary>
+    public void Reset() => End(reset: true);
+
+    /// <summary>Ends the connection with RST, when the way to who is to see it is open.</summary>
+    public async Task ResetWhenOpenAsync(Lane lane)
+    {
+        while (lane.Fault is { Passage: not Passage.Open } fault && !Ended.IsCancellationRequested)
+        {
+            await Task.WhenAny(fault.Replaced, EndedAsync());
+        }
+
+        Reset();
+    }
+
+    /// <summary>Resets a connection with a hole, once nothing is lost any more.</summary>
+    public void ResetIfLost()
+    {
+        if (_hasLost && toServer.Fault.Passage != Passage.Lost && toClient.Fault.Passage != Passage.Lost)
+        {
+            Reset();
+        }
+    }
+
+    /// <summary>Ends the connection with FIN.</summary>
+    public void Close() => End(reset: false);
+
+    public void Dispose() => Close();
+
+    /// <summary>The first who ends a connection says how.</summary>
+    private void End(bool reset)
+    {
+        if (Interlocked.Exchange(ref _isEnding, 1) != 0)
+        {
+            return;
+        }
+
+        foreach (var socket in new[] { client, _server })
+        {
+            PrepareToEnd(socket, reset);
+        }
+
+        // before the sockets go: .NET resets a socket that is disposed while somebody reads
+        _ended.Cancel();
+        client.Dispose();
+        _server.Dispose();
+    }
+
+    private static void PrepareToEnd(Socket socket, bool reset)
+    {
+        try
+        {
+            if (reset)
+            {
+                socket.LingerState = new(true, 0);
+            }
+            else
+            {
+                socket.Shutdown(SocketShutdown.Both);
+            }
+        }
+        catch (SocketException)
+        {
+            // it was never connected, or its other end has reset it already
+        }
+    }
+
+    private async Task EndedAsync()
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = Ended.Register(() => ended.TrySetResult());
+        await ended.Task;
+    }
+}
