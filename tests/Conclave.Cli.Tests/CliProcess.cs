@@ -25,6 +25,7 @@ internal sealed class CliProcess : IAsyncDisposable
     private readonly StringBuilder _out = new();
     private readonly StringBuilder _error = new();
     private readonly Task _reading;
+    private int _read;
 
     public CliProcess(Process process)
     {
@@ -61,6 +62,22 @@ internal sealed class CliProcess : IAsyncDisposable
     public bool HasEnded => _process.HasExited;
 
     public void Signal(int signal) => Posix.Send(Id, signal);
+
+    /// <summary>Waits for the next line on stdout.</summary>
+    public async Task<string> ReadLineAsync()
+    {
+        int end = -1;
+        await Eventually.True(() => (end = Out.IndexOf('\n', _read)) >= 0, $"a line on stdout; there is: {Out} / {Error}");
+        string line = Out[_read..end];
+        _read = end + 1;
+        return line;
+    }
+
+    public async Task WriteLineAsync(string line)
+    {
+        await Input.WriteLineAsync(line);
+        await Input.FlushAsync();
+    }
 
     public Task Prints(string text) => Eventually.True(() => Out.Contains(text, StringComparison.Ordinal), $"'{text}' on stdout; there is: {Out} / {Error}");
 

@@ -76,7 +76,7 @@ public sealed class Guarding
         victim.Signal(Posix.Cont);
         var stopped = await victim.FinishAsync();
         Assert.Equal(ExitCode.ClaimLost, stopped.ExitCode);
-        Assert.Contains("was lost", stopped.OnlyLine, StringComparison.Ordinal);
+        Assert.Contains("was lost", stopped.Error, StringComparison.Ordinal);
     }
 
     [Fact]

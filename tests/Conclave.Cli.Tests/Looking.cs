@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Conclave.Cli.Tests;
 
-/// <summary><c>conclave status</c>, the help, and where the store is.</summary>
+/// <summary><c>conclave status</c>, <c>conclave store check</c>, the help, and where the store is.</summary>
 public sealed class Looking
 {
     [Fact]
@@ -72,8 +72,35 @@ public sealed class Looking
         Assert.Contains("excludes nobody", result.OnlyLine, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_check_tells_what_the_store_guarantees_and_leaves_nothing_behind()
+    {
+        await using var sandbox = new Sandbox();
+        var text = await sandbox.RunAsync("store", "check");
+        Assert.Equal((0, ""), (text.ExitCode, text.Error));
+        Assert.Contains($"store           sqlite:{sandbox.StorePath}\n", text.Out, StringComparison.Ordinal);
+        Assert.Contains("who can meet    the processes of one machine\n", text.Out, StringComparison.Ordinal);
+        Assert.All(text.Out.Split('\n'), line => Assert.True(line.Length <= 150, line));
+
+        var json = JsonDocument.Parse((await sandbox.RunAsync("store", "check", sandbox.Store, "--json")).Out).RootElement;
+        Assert.Equal("sqlite", json.GetProperty("engine").GetString());
+        Assert.True(json.GetProperty("writeMilliseconds").GetDouble() > 0);
+        Assert.Equal(2, json.GetProperty("guarantees").GetProperty("minTimeToLiveSeconds").GetDouble());
+        await using var store = new Conclave.Sqlite.SqliteStore(sandbox.StorePath);
+        Assert.Empty((await store.CommitAsync(new(reads: [Conclave.Storage.Read.Scan("check/")]))).Reads[0]);
+    }
+
     [Theory]
     [InlineData("--help")]
+    [InlineData("store", "--help")]
+    [InlineData("elect", "--help")]
+    [InlineData("semaphore", "--help")]
+    [InlineData("rwlock", "--help")]
+    [InlineData("leader", "watch", "--help")]
+    [InlineData("group", "--help")]
+    [InlineData("counter", "add", "--help")]
+    [InlineData("completion", "--help")]
+    [InlineData("store", "check", "--help")]
     [InlineData("lock", "--help")]
     [InlineData("status", "-h")]
     public async Task Help_teaches_by_examples(params string[] arguments)

@@ -94,7 +94,7 @@ public sealed class Waiting
         var result = await waiter.FinishAsync();
         var events = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToArray();
         Assert.Equal(["waiting", "acquired", "released"], events.Select(e => e.GetProperty("event").GetString()));
-        Assert.All(events, e => Assert.Equal("x", e.GetProperty("lock").GetString()));
+        Assert.All(events, e => Assert.Equal("x", e.GetProperty("name").GetString()));
         Assert.Equal(holder.Id, events[0].GetProperty("holder").GetProperty("pid").GetInt32());
         Assert.Equal(1, events[0].GetProperty("ahead").GetInt32());
         Assert.Equal(result.Out.Trim(), events[1].GetProperty("token").GetInt64().ToString(CultureInfo.InvariantCulture));

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using Conclave.Storage;
+
+namespace Conclave.Postgres.Tests;
+
+/// <summary>The wall clock of the running server is moved by an hour: nobody who lives is buried, nobody who is dead stays.</summary>
+public sealed class ClockStepTests
+{
+    private static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(3);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public async Task A_step_of_an_hour_buries_nobody_who_lives_and_spares_nobody_who_is_dead(int hours)
+    {
+        await using var server = await SteppedServer.StartAsync();
+        await using var alive = new PostgresStore(server.Options("clock"));
+        await using var other = new PostgresStore(server.Options("clock"));
+        var living = (await alive.OpenSessionAsync(TimeToLive)).Id;
+        await alive.PutAsync("q/living", default, living);
+        var before = (DateTime)(await server.ScalarAsync("SELECT clock_timestamp()"))!;
+
+        server.Step(TimeSpan.FromHours(hours));
+        var after = (DateTime)(await server.ScalarAsync("SELECT clock_timestamp()"))!;
+        Assert.InRange(Math.Abs((after - before).TotalHours), 0.9, 1.1);
+
+        // one renewal is dropped, the other is late by a tenth
+        await Task.Delay(TimeToLive * 2 / 3 * 1.1, TimeProvider.System);
+        Assert.True(await alive.RenewSessionAsync(living));
+
+        var dying = (await other.OpenSessionAsync(TimeToLive)).Id;
+        await other.PutAsync("q/dying", default, dying);
+        var watch = Stopwatch.StartNew();
+        server.Step(TimeSpan.Zero);
+        var lastRenewal = Stopwatch.StartNew();
+        while (await other.GetAsync("q/dying") is not null)
+        {
+            if (lastRenewal.Elapsed > TimeToLive * 2 / 3)
+            {
+                Assert.True(await alive.RenewSessionAsync(living));
+                lastRenewal.Restart();
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        }
+
+        Assert.True(watch.Elapsed >= TimeToLive * 0.95, $"{watch.Elapsed}");
+        Assert.True(watch.Elapsed <= (TimeToLive * 2) + TimeSpan.FromSeconds(3), $"{watch.Elapsed}");
+        Assert.True(await alive.RenewSessionAsync(living));
+        Assert.NotNull(await other.GetAsync("q/living"));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public async Task A_try_with_zero_wait_finds_out_about_a_holder_that_looks_dead(int hours)
+    {
+        await using var server = await SteppedServer.StartAsync();
+        SessionId dead;
+        await using (var holder = new PostgresStore(server.Options("try")))
+        {
+            dead = (await holder.OpenSessionAsync(TimeToLive)).Id;
+            await holder.PutAsync("q/dead", default, dead);
+        }
+
+        server.Step(TimeSpan.FromHours(hours));
+
+        // a process that lives for one commit only: it never observes for a whole time to live by itself
+        await using var store = new PostgresStore(server.Options("try"));
+        var watch = Stopwatch.StartNew();
+        var result = await store.CommitAsync(new([Condition.Absent("q/mine")], [Write.Put("q/mine", default)], [Read.Scan("q/")])).InTime();
+
+        Assert.True(result.Accepted);
+        Assert.Equal(["q/mine"], result.Reads[0].Select(e => e.Key));
+        Assert.True(watch.Elapsed >= TimeToLive * 0.95, $"{watch.Elapsed}");
+        Assert.True(watch.Elapsed < (TimeToLive * 2) + TimeSpan.FromSeconds(3), $"{watch.Elapsed}");
+
+        // one that lives is left alone, whatever the clock says, and is not waited for longer than until its next renewal
+        var living = (await store.OpenSessionAsync(TimeToLive)).Id;
+        await store.PutAsync("q/living", default, living);
+        server.Step(TimeSpan.Zero);
+        var renewing = Task.Run(async () =>
+        {
+            for (int i = 0; i < 3; i++)
+            {
+                await Task.Delay(TimeToLive / 3, TimeProvider.System);
+                Assert.True(await store.RenewSessionAsync(living));
+            }
+        });
+        await using var late = new PostgresStore(server.Options("try"));
+        var queue = await late.CommitAsync(new(writes: [Write.Put("q/late", default)], reads: [Read.Scan("q/")])).InTime();
+        Assert.Contains("q/living", queue.Reads[0].Select(e => e.Key));
+        await renewing;
+    }
+}

@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Conclave.Samples.Tools;
+using Conclave.Storage;
+
+namespace Conclave.Samples.Tests;
+
+/// <summary>The code of docs/tools does what its page says.</summary>
+public sealed class SnippetTests : IAsyncDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+
+    private readonly ConclaveClient _client = new(new MemoryStore());
+
+    public ValueTask DisposeAsync() => _client.DisposeAsync();
+
+    [Fact]
+    public async Task Locks_run_their_work()
+    {
+        long token = 0;
+        bool isFree = true;
+        await Snippets.LockAsync(
+            _client,
+            async (given, lost) =>
+            {
+                token = given;
+                isFree = await _client.Lock("invoices/2026-11").TryAcquireAsync(cancellationToken: lost) is not null || lost.IsCancellationRequested;
+            },
+            default);
+        Assert.True(token > 0 && !isFree);
+
+        bool cleaned = false;
+        Assert.True(await Snippets.TryLockAsync(_client, async () => cleaned = !await Snippets.TryLockAsync(_client, () => throw new InvalidOperationException())));
+        Assert.True(cleaned);
+        await Snippets.MultiLockAsync(_client, "b", "a", async lost => Assert.Null(await _client.Lock("account/a").TryAcquireAsync(cancellationToken: lost)));
+    }
+
+    [Fact]
+    public async Task Readers_writers_and_permits_run_their_work()
+    {
+        var seen = new List<string>();
+        await Snippets.ReaderWriterLockAsync(
+            _client,
+            async () => seen.Add(await _client.ReaderWriterLock("catalog").TryAcquireWriteAsync() is null ? "read" : ""),
+            async () => seen.Add(await _client.ReaderWriterLock("catalog").TryAcquireReadAsync() is null ? "written" : ""));
+        Assert.Equal(["read", "written"], seen);
+
+        int inside = 0;
+        int most = 0;
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Snippets.SemaphoreAsync(_client, async _ =>
+        {
+            int now = Interlocked.Increment(ref inside);
+            lock (seen)
+            {
+                most = Math.Max(most, now);
+            }
+
+            await Task.Yield();
+            Interlocked.Decrement(ref inside);
+        }))).WaitAsync(Deadline);
+        Assert.InRange(most, 1, 5);
+    }
+
+    [Fact]
+    public async Task A_leader_leads_and_is_known()
+    {
+        await Snippets.ElectionAsync(_client, "here:80", async lead => Assert.Equal("here:80", await Snippets.LeaderAsync(_client, lead)), default).WaitAsync(Deadline);
+        Assert.Null(await _client.Election("scheduler").GetLeaderAsync());
+    }
+
+    [Fact]
+    public async Task A_group_tells_who_is_there()
+    {
+        using var stop = new CancellationTokenSource();
+        var told = new ConcurrentQueue<string>();
+        var watching = Snippets.GroupAsync(_client, "me", text => { told.Enqueue(text); stop.Cancel(); }, stop.Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching.WaitAsync(Deadline));
+        Assert.Equal(["Joined me"], told);
+    }
+
+    [Fact]
+    public async Task Barriers_countdowns_and_counters_count()
+    {
+        int[] steps = new int[3];
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(me => Snippets.BarrierAsync(_client, step =>
+        {
+            steps[me] = step;
+            Assert.All(steps, other => Assert.InRange(other, step - 1, step + 1));
+            return Task.CompletedTask;
+        }))).WaitAsync(Deadline);
+
+        int published = 0;
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Snippets.CountdownAsync(_client, () => Task.CompletedTask, () => Task.FromResult(Interlocked.Increment(ref published)))))
+            .WaitAsync(Deadline);
+        Assert.Equal(4, published);
+        Assert.Equal((1, 2), (await Snippets.CounterAsync(_client), await Snippets.CounterAsync(_client)));
+        Assert.Equal("2", Encoding.UTF8.GetString((await _client.Store.GetAsync("counter/invoice-number/value"))!.Value.Span));
+    }
+}
