@@ -7,13 +7,16 @@ return args switch
     ["cost"] => await CostBenchmark.RunAsync(),
     ["memory"] => await MemoryBenchmark.RunAsync(),
     ["sqlite"] => await SqliteBenchmark.RunAsync(),
+    ["etcd"] => await EtcdBenchmark.RunAsync(),
+    ["etcd-worker", var host, var port, var name, var grants] => await EtcdHandOff.WorkAsync(host, int.Parse(port, null), name, int.Parse(grants, null)),
     ["handoff"] => await HandOffBenchmark.RunAsync(),
+    ["kit"] => await KitBenchmark.RunAsync(),
     ["cli", .. var variants] => CliBenchmark.Run(variants),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | cli NAME=PATH…   (bench/run runs them all)");
+    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | kit | cli NAME=PATH…   (bench/run runs them all)");
     return 64;
 }

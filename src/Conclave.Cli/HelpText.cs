@@ -8,10 +8,17 @@ internal static class HelpText
 
         Usage:
           conclave lock NAME [options] -- COMMAND [ARGS…]   run a command while holding a lock
+          conclave elect|semaphore|rwlock NAME …            the same as leader, with permits, to read or write
+          conclave leader show|watch NAME                   show who leads
+          conclave group join|list|watch NAME               join and show groups of processes
+          conclave counter get|add NAME                     count together
+          conclave completion bash|zsh|fish                 complete commands in your shell
           conclave status [NAME] [options]                  show holders and waiters
+          conclave store check [URI] [options]              try a store, and tell what it guarantees
 
         Options of every command:
-          --store URI   where the locks live: sqlite:PATH, sqlite:///ABSOLUTE/PATH;
+          --store URI   where the locks live: sqlite:PATH, etcd://HOST:PORT,HOST:PORT/NAMESPACE,
+                        redis://HOST:PORT, postgres://USER@HOST/DATABASE, … (docs/engines.md);
                         else $CONCLAVE_STORE, else a file of this user:
                         ${XDG_STATE_HOME:-~/.local/state}/conclave/conclave.db
           --json        for programs: status as one JSON document on stdout,
@@ -84,6 +91,26 @@ internal static class HelpText
           conclave status
           conclave status deploy
           conclave status --json | jq -r '.locks[] | "\(.name) \(.holder.host):\(.holder.pid)"'
+
+        """;
+
+    public const string Store = """
+        Tries everything once that a lock needs, and tells what the store guarantees.
+
+        Usage:
+          conclave store check [URI] [options]
+
+        Without URI it is the store of --store, $CONCLAVE_STORE, or this user's file. It opens a session,
+        reads, writes and waits below the prefix 'check/', and removes what it wrote. Exits with 0 when the
+        store can be used; otherwise with the exit code that 'conclave lock' would end with, and says why.
+
+        Options:
+          --json   one JSON document: times in milliseconds, guarantees as data
+          --store URI, --quiet: see conclave --help
+
+        Examples:
+          conclave store check sqlite:/srv/locks.db
+          conclave store check --json | jq .guarantees
 
         """;
 }

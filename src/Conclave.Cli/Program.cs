@@ -41,17 +41,6 @@ internal static class Program
             return ExitCode.Success;
         }
 
-        if (commandLine.IsLock)
-        {
-            return await LockCommand.RunAsync(commandLine.Lock(), messages).ConfigureAwait(false);
-        }
-
-        if (commandLine.IsStatus)
-        {
-            return await StatusCommand.RunAsync(commandLine.Status(), messages).ConfigureAwait(false);
-        }
-
-        commandLine.ThrowOnErrors();
-        return ExitCode.Usage;
+        return await commandLine.RunAsync(messages).ConfigureAwait(false);
     }
 }

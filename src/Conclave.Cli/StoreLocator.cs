@@ -1,5 +1,9 @@
 using System.Runtime.InteropServices;
 using Conclave.Cli.Output;
+using Conclave.Consul;
+using Conclave.Etcd;
+using Conclave.Postgres;
+using Conclave.Redis;
 using Conclave.Sqlite;
 using Conclave.Storage;
 
@@ -18,8 +22,11 @@ internal static class StoreLocator
     public static IStore Open(string? option)
     {
         string? text = option ?? (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } fromVariable ? fromVariable : null);
-        return text is null ? new SqliteStore(DefaultPath(create: true)) : new StoreCatalog().AddSqlite().Create(StoreUri.Parse(text));
+        return text is null ? new SqliteStore(DefaultPath(create: true)) : Catalog().Create(StoreUri.Parse(text));
     }
+
+    /// <summary>All engines that a URI may name.</summary>
+    public static StoreCatalog Catalog() => new StoreCatalog().AddSqlite().AddEtcd().AddConsul().AddRedis().AddPostgres();
 
     /// <summary>True when the store is a file that is not there yet: nothing is held in it, and looking must not create it.</summary>
     public static bool IsAbsent(IStore store) => store is SqliteStore && !Path.Exists(store.Description.Address);

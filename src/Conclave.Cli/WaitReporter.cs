@@ -3,8 +3,8 @@ using Conclave.Cli.Output;
 
 namespace Conclave.Cli;
 
-/// <summary>Tells for whom we wait, since when they hold the lock, and our own place in the queue.</summary>
-internal sealed class WaitReporter(DistributedLock waited, Messages messages, TimeProvider time)
+/// <summary>Tells for whom we wait, since when they hold what we want, and our own place in the queue.</summary>
+internal sealed class WaitReporter(ConclaveClient client, HeldTool waited, Messages messages, TimeProvider time)
 {
     // an uncontended lock is acquired before this, without one read more
     private static readonly TimeSpan FirstReport = TimeSpan.FromMilliseconds(250);
@@ -34,12 +34,12 @@ internal sealed class WaitReporter(DistributedLock waited, Messages messages, Ti
         }
     }
 
-    /// <summary>Says who holds the lock, for one who does not wait.</summary>
+    /// <summary>Says who holds it, for one who does not wait.</summary>
     public async Task<string> HolderAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var queue = await waited.InspectAsync(cancellationToken).ConfigureAwait(false);
+            var queue = await waited.Inspect(client, cancellationToken).ConfigureAwait(false);
             return queue.Contenders.FirstOrDefault(c => !IsUs(c)) is { } holder
                 ? $"held by {Describe.Who(holder)}{Describe.SinceWhen(holder.Since, time)}"
                 : "held a moment ago";
@@ -58,7 +58,7 @@ internal sealed class WaitReporter(DistributedLock waited, Messages messages, Ti
         ClaimQueueSnapshot queue;
         try
         {
-            queue = await waited.InspectAsync(cancellationToken).ConfigureAwait(false);
+            queue = await waited.Inspect(client, cancellationToken).ConfigureAwait(false);
         }
         catch (ConclaveException e)
         {
@@ -77,7 +77,8 @@ internal sealed class WaitReporter(DistributedLock waited, Messages messages, Ti
             messages.Event(new()
             {
                 Event = "waiting",
-                Lock = waited.Name,
+                Kind = waited.Kind,
+                Name = waited.Name,
                 Holder = queue.Holder is { } first ? ContenderDocument.Of(first) : null,
                 Ahead = ahead,
                 WaitedSeconds = Math.Round(waitedFor.TotalSeconds, 3),

@@ -1,10 +1,11 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Conclave.Cli.Output;
 
-/// <summary>One line of <c>conclave lock --json</c>. The names are part of the command's interface.</summary>
+/// <summary>One line of <c>conclave lock --json</c> and its like. The names are part of the command's interface.</summary>
 internal sealed record LockEvent
 {
     /// <summary>waiting, acquired, expiring, lost, released, warning, error.</summary>
@@ -12,7 +13,10 @@ internal sealed record LockEvent
 
     public DateTime Time { get; init; }
 
-    public string? Lock { get; init; }
+    /// <summary>What is held or waited for: lock, leadership, semaphore, read lock, write lock, membership.</summary>
+    public string? Kind { get; init; }
+
+    public string? Name { get; init; }
 
     public long? Token { get; init; }
 
@@ -35,6 +39,35 @@ internal sealed record LockEvent
 /// <param name="Locks">The locks that are held or waited for.</param>
 internal sealed record StatusDocument(string Store, IReadOnlyList<LockDocument> Locks);
 
+/// <summary>What <c>conclave store check --json</c> prints.</summary>
+internal sealed record StoreCheckDocument(
+    string Store, string Engine, string Address, double FirstAnswerMilliseconds, double ReadMilliseconds, double WriteMilliseconds, double HintMilliseconds,
+    double TimeToLiveSeconds, double? ClockOffsetSeconds, double? ClockErrorSeconds, GuaranteesDocument Guarantees);
+
+/// <summary>What an engine guarantees.</summary>
+internal sealed record GuaranteesDocument(
+    string Reach, string Durability, string ExpiryClock, double MinTimeToLiveSeconds, double ExpiryBoundSeconds, double ExpiryStretch,
+    string? EndsSessionsEarly, string? FailoverLoses);
+
+/// <summary>What <c>conclave leader show --json</c> prints, and <c>watch</c> per line: all but the name null while nobody leads.</summary>
+internal sealed record LeaderDocument(DateTime? Time, string Name, string? Value, ContenderDocument? Leader)
+{
+    public static LeaderDocument Of(string name, LeaderInfo? leader, DateTime? time) =>
+        new(time, name, leader is null ? null : Encoding.UTF8.GetString(leader.Value.Span), leader is null ? null : ContenderDocument.Of(leader.Leader));
+}
+
+/// <summary>What <c>conclave group list --json</c> prints.</summary>
+internal sealed record GroupDocument(string Name, IReadOnlyList<MemberDocument> Members);
+
+/// <summary>One line of <c>conclave group watch --json</c>: joined, changed or left.</summary>
+internal sealed record GroupChangeDocument(DateTime Time, string Name, string Change, MemberDocument Member);
+
+/// <summary>One member of a group.</summary>
+internal sealed record MemberDocument(string Id, string Payload, long Token, DateTime? Since)
+{
+    public static MemberDocument Of(Member member) => new(member.Id, Encoding.UTF8.GetString(member.Payload.Span), member.Token.Value, member.Since?.UtcDateTime);
+}
+
 /// <summary>One lock.</summary>
 internal sealed record LockDocument(string Name, ContenderDocument? Holder, IReadOnlyList<ContenderDocument> Waiters);
 
@@ -47,6 +80,10 @@ internal sealed record ContenderDocument(string? Host, int? Pid, string? Process
 
 [JsonSerializable(typeof(LockEvent))]
 [JsonSerializable(typeof(StatusDocument))]
+[JsonSerializable(typeof(StoreCheckDocument))]
+[JsonSerializable(typeof(LeaderDocument))]
+[JsonSerializable(typeof(GroupDocument))]
+[JsonSerializable(typeof(GroupChangeDocument))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>One event per line, without what it does not have.</summary>
@@ -54,6 +91,13 @@ internal sealed partial class CliJson : JsonSerializerContext
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+
+    /// <summary>One document per line, with all its fields, also those that are null.</summary>
+    public static CliJson Rows { get; } = new(new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 

@@ -53,16 +53,16 @@ internal sealed class Messages(bool quiet, bool json, TimeProvider time)
     }
 
     /// <summary>The safe time runs low and the command was asked to end.</summary>
-    public void Expiring(Claim claim, TimeSpan left)
+    public void Expiring(HeldTool tool, Claim claim, TimeSpan left)
     {
         if (json)
         {
-            Event(new() { Event = "expiring", Lock = claim.Name, Token = claim.Token.Value, SafeSeconds = Math.Round(left.TotalSeconds, 3) });
+            Event(new() { Event = "expiring", Kind = tool.Kind, Name = claim.Name, Token = claim.Token.Value, SafeSeconds = Math.Round(left.TotalSeconds, 3) });
         }
         else
         {
             string seconds = left.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
-            Line($"the lock '{claim.Name}' cannot be renewed, it is safe for {seconds}s more: the command was asked to end (SIGTERM).");
+            Line($"{tool.Noun} cannot be renewed, it is safe for {seconds}s more: the command was asked to end (SIGTERM).");
         }
     }
 

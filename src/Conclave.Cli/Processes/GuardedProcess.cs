@@ -24,6 +24,7 @@ internal sealed class GuardedProcess
     private static readonly TimeSpan LeftoverGrace = TimeSpan.FromSeconds(2);
 
     private readonly ClaimGauge _gauge;
+    private readonly HeldTool _tool;
     private readonly SafeHandle? _liveness;
     private readonly TimeSpan _grace;
     private readonly TimeSpan _interval;
@@ -41,6 +42,7 @@ internal sealed class GuardedProcess
 
     /// <summary>Prepares a guard.</summary>
     /// <param name="claim">The claim that protects the command.</param>
+    /// <param name="tool">What is claimed.</param>
     /// <param name="timeToLive">The time to live of its session.</param>
     /// <param name="grace">How much safe time is left when the command is asked to end.</param>
     /// <param name="liveness">What keeps our sessions alive in the store until the group is gone, or null.</param>
@@ -48,10 +50,10 @@ internal sealed class GuardedProcess
     /// <param name="messages">Where to tell what happens.</param>
     /// <param name="time">The clock.</param>
     public GuardedProcess(
-        Claim claim, TimeSpan timeToLive, TimeSpan grace, SafeHandle? liveness, SignalRelay signals, Messages messages, TimeProvider time)
+        Claim claim, HeldTool tool, TimeSpan timeToLive, TimeSpan grace, SafeHandle? liveness, SignalRelay signals, Messages messages, TimeProvider time)
     {
         _gauge = new(claim, time);
-        (_grace, _liveness, _signals, _messages, _time) = (grace, liveness, signals, messages, time);
+        (_tool, _grace, _liveness, _signals, _messages, _time) = (tool, grace, liveness, signals, messages, time);
         _interval = TimeSpan.FromTicks(Math.Min(LongestLook.Ticks, timeToLive.Ticks / 50));
     }
 
@@ -113,7 +115,7 @@ internal sealed class GuardedProcess
     {
         var claim = _gauge.Claim;
         var environment = GuardedCommand.EnvironmentWith(
-            ("CONCLAVE_LOCK", claim.Name), ("CONCLAVE_TOKEN", claim.Token.ToString()), ("CONCLAVE_GUARD", _mark));
+            (_tool.Variable, claim.Name), ("CONCLAVE_TOKEN", claim.Token.ToString()), ("CONCLAVE_GUARD", _mark));
         bool takesTerminal = _terminal.IsForCommand;
         var request = new Spawn.Request(command.File, command.Arguments, environment, _signals.Ignored) { TakesTerminal = takesTerminal };
         _signals.RefuseSuspension(SayNoSuspend);
@@ -131,9 +133,10 @@ internal sealed class GuardedProcess
         {
             _terminal.TakeBack();
             string why = new Win32Exception(error).Message;
+            string released = char.ToUpperInvariant(_tool.Noun[0]) + _tool.Noun[1..] + " was released.";
             throw error is Posix.Enoent or Posix.Enotdir
-                ? new CliException(ExitCode.CommandNotFound, $"cannot run '{command.File}': {why} (maybe the interpreter of its first line). The lock was released.")
-                : new CliException(ExitCode.NotExecutable, $"cannot run '{command.File}': {why}. The lock was released.");
+                ? new CliException(ExitCode.CommandNotFound, $"cannot run '{command.File}': {why} (maybe the interpreter of its first line). {released}")
+                : new CliException(ExitCode.NotExecutable, $"cannot run '{command.File}': {why}. {released}");
         }
 
         _group = new(process);
@@ -178,7 +181,7 @@ internal sealed class GuardedProcess
             // a claim that is renewed in time is safe also where the grace is longer than what a renewal leaves
             _terminated = true;
             Loss ??= _gauge.Cause;
-            _messages.Expiring(_gauge.Claim, left);
+            _messages.Expiring(_tool, _gauge.Claim, left);
             _group.Terminate();
         }
     }
@@ -257,7 +260,7 @@ internal sealed class GuardedProcess
     {
         if (!Interlocked.Exchange(ref _saidNoSuspend, true))
         {
-            _messages.Warn("a command under a lock cannot be suspended; it goes on.");
+            _messages.Warn("a command that holds something cannot be suspended; it goes on.");
         }
     }
 }

@@ -3,16 +3,16 @@ using Conclave.Cli.Processes;
 
 namespace Conclave.Cli;
 
-/// <summary><c>conclave lock</c>: runs a command while holding a lock.</summary>
-internal static class LockCommand
+/// <summary><c>conclave lock</c> and its like: runs a command while holding something.</summary>
+internal static class HoldCommand
 {
     /// <summary>Runs it.</summary>
     /// <returns>The exit code: the command's, or one of <see cref="ExitCode"/>.</returns>
-    public static async Task<int> RunAsync(LockSettings settings, Messages messages)
+    public static async Task<int> RunAsync(HoldSettings settings, Messages messages)
     {
         if (!OperatingSystem.IsLinux())
         {
-            throw new CliException(ExitCode.Configuration, "'conclave lock' runs commands on Linux only for now; 'conclave status' works everywhere.");
+            throw new CliException(ExitCode.Configuration, "conclave runs commands on Linux only for now; 'conclave status' works everywhere.");
         }
 
         var command = GuardedCommand.Resolve(settings.CommandLine);
@@ -31,20 +31,21 @@ internal static class LockCommand
             try
             {
                 long since = time.GetTimestamp();
-                var claim = await AcquireAsync(client.Lock(settings.Name), settings, messages, time, signals.Interrupted).ConfigureAwait(false);
+                var claim = await AcquireAsync(client, settings, messages, time, signals.Interrupted).ConfigureAwait(false);
                 await using (claim.ConfigureAwait(false))
                 {
                     signals.Interrupted.ThrowIfCancellationRequested();
                     messages.Event(new()
                     {
                         Event = "acquired",
-                        Lock = claim.Name,
+                        Kind = settings.Tool.Kind,
+                        Name = claim.Name,
                         Token = claim.Token.Value,
                         WaitedSeconds = Math.Round(time.GetElapsedTime(since).TotalSeconds, 3),
                     });
                     var liveness = StoreLocator.LivenessOf(store);
-                    var guard = new GuardedProcess(claim, settings.TimeToLive, settings.Grace, liveness, signals, messages, time);
-                    return await RunAsync(guard, claim, command, messages).ConfigureAwait(false);
+                    var guard = new GuardedProcess(claim, settings.Tool, settings.TimeToLive, settings.Grace, liveness, signals, messages, time);
+                    return await RunAsync(guard, claim, settings.Tool, command, messages).ConfigureAwait(false);
                 }
             }
             catch (OperationCanceledException) when (signals.Received != 0)
@@ -55,15 +56,15 @@ internal static class LockCommand
     }
 
     private static async Task<Claim> AcquireAsync(
-        DistributedLock wanted, LockSettings settings, Messages messages, TimeProvider time, CancellationToken cancellationToken)
+        ConclaveClient client, HoldSettings settings, Messages messages, TimeProvider time, CancellationToken cancellationToken)
     {
         using var acquired = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var reporter = new WaitReporter(wanted, messages, time);
+        var reporter = new WaitReporter(client, settings.Tool, messages, time);
         var report = settings.Try ? Task.CompletedTask : reporter.RunAsync(acquired.Token);
         Claim? claim;
         try
         {
-            claim = await wanted.TryAcquireAsync(settings.Wait, cancellationToken).ConfigureAwait(false);
+            claim = await settings.Tool.Acquire(client, settings.Wait, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -75,23 +76,23 @@ internal static class LockCommand
         {
             string holder = await reporter.HolderAsync(cancellationToken).ConfigureAwait(false);
             string waited = settings.Try ? "" : $" within {Duration.Format(settings.Wait)}";
-            throw new CliException(ExitCode.NotAcquired, $"the lock '{wanted.Name}' was not acquired{waited}; it is {holder}. The command was not run.");
+            throw new CliException(ExitCode.NotAcquired, $"{settings.Tool.Noun} was not acquired{waited}; it is {holder}. The command was not run.");
         }
 
         return claim;
     }
 
-    private static async Task<int> RunAsync(GuardedProcess guard, Claim claim, GuardedCommand command, Messages messages)
+    private static async Task<int> RunAsync(GuardedProcess guard, Claim claim, HeldTool tool, GuardedCommand command, Messages messages)
     {
         var end = await guard.RunAsync(command).ConfigureAwait(false);
         if (guard.Loss is { } loss)
         {
-            messages.Event(new() { Event = "lost", Lock = claim.Name, Token = claim.Token.Value, Message = loss });
-            throw new CliException(ExitCode.ClaimLost, $"the lock '{claim.Name}' was lost ({loss}); the command was stopped, its work may be incomplete.");
+            messages.Event(new() { Event = "lost", Kind = tool.Kind, Name = claim.Name, Token = claim.Token.Value, Message = loss });
+            throw new CliException(ExitCode.ClaimLost, $"{tool.Noun} was lost ({loss}); the command was stopped, its work may be incomplete.");
         }
 
         await claim.DisposeAsync().ConfigureAwait(false);
-        messages.Event(new() { Event = "released", Lock = claim.Name, Token = claim.Token.Value, ExitCode = end.ExitCode });
+        messages.Event(new() { Event = "released", Kind = tool.Kind, Name = claim.Name, Token = claim.Token.Value, ExitCode = end.ExitCode });
         return end.ExitCode;
     }
 }

@@ -1,0 +1,29 @@
+using Conclave.Testing;
+using Conclave.Tests;
+
+namespace Conclave.Bench;
+
+/// <summary>How long the proof takes: a kit that is slow is a kit that nobody runs.</summary>
+internal static class KitBenchmark
+{
+    public static async Task<int> RunAsync()
+    {
+        await RowAsync("memory", () => new MemoryHarness(), chaos: false, limit: 30);
+        await RowAsync("memory", () => new MemoryHarness(), chaos: true, limit: 60);
+        await RowAsync("sqlite", () => new SqliteHarness(), chaos: false, limit: 60);
+        await RowAsync("sqlite", () => new SqliteHarness(), chaos: true, limit: 60);
+        return 0;
+    }
+
+    private static async Task RowAsync(string engine, Func<StoreHarness> newHarness, bool chaos, int limit)
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        var report = await ConformanceKit.RunAsync(newHarness, Console.Error, new() { Chaos = chaos });
+        double seconds = TimeProvider.System.GetElapsedTime(start).TotalSeconds;
+        Report.Row(
+            $"kit: all cases on {engine}{(chaos ? " through chaos" : "")}",
+            Report.Of($"{report.Cases - report.Failures.Count} of {report.Cases} cases in {seconds:0.0} s"),
+            Report.Of($"all in ≤ {limit} s"),
+            report.Passed && seconds <= limit);
+    }
+}

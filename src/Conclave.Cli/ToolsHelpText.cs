@@ -1,0 +1,136 @@
+namespace Conclave.Cli;
+
+/// <summary>What <c>--help</c> prints for the tools beside the lock.</summary>
+internal static class ToolsHelpText
+{
+    private const string HoldOptions = """
+          --wait DURATION, --try, --ttl, --grace, --label, --store, --json, --quiet:
+                        as for the lock, see conclave lock --help
+
+        The command has the same guarantees, and conclave the same exit codes, as with 'conclave lock'.
+        """;
+
+    public const string Elect = $"""
+        Runs a command while being the leader. Waits for the leadership without limit, unless told otherwise.
+
+        Usage:
+          conclave elect NAME [--value V] [--wait DURATION | --try] [options] -- COMMAND [ARGS…]
+
+        Options:
+          --value V     what the leader tells about itself, for example its address (HOST:PID)
+        {HoldOptions}
+        The command gets CONCLAVE_ELECTION and CONCLAVE_TOKEN.
+
+        Examples:
+          conclave elect scheduler --value "$HOSTNAME:8080" -- ./scheduler
+          conclave leader show scheduler
+          while conclave elect scheduler -- ./scheduler; do sleep 1; done    campaign again after each end
+
+        """;
+
+    public const string Semaphore = $"""
+        Runs a command while holding permits of a semaphore: at most N in use at a time.
+
+        Usage:
+          conclave semaphore NAME --permits N [--count K] [--wait DURATION | --try] [options] -- COMMAND [ARGS…]
+
+        Options:
+          --permits N   how many permits there are; all who use the name must agree (78 if not)
+          --count K     how many of them the command needs (1)
+        {HoldOptions}
+        The command gets CONCLAVE_SEMAPHORE and CONCLAVE_TOKEN, which here only identifies the permits.
+
+        Examples:
+          conclave semaphore builds --permits 4 -- make all          at most four builds in the whole company
+          conclave semaphore gpu --permits 8 --count 2 -- ./train
+
+        """;
+
+    public const string ReaderWriterLock = $"""
+        Runs a command while holding a reader-writer lock: many readers, or one writer.
+
+        Usage:
+          conclave rwlock NAME --read|--write [--wait DURATION | --try] [options] -- COMMAND [ARGS…]
+
+        Options:
+          --read        together with other readers
+          --write       alone
+        {HoldOptions}
+        A reader that comes after a waiting writer waits behind it. The command gets CONCLAVE_RWLOCK and
+        CONCLAVE_TOKEN.
+
+        Examples:
+          conclave rwlock catalog --read -- ./report
+          conclave rwlock catalog --write --wait 10m -- ./reindex
+
+        """;
+
+    public const string Leader = """
+        Shows who leads, once or whenever it changes.
+
+        Usage:
+          conclave leader show NAME [options]    VALUE  token T  HOST:PID; exits with 75 when nobody leads
+          conclave leader watch NAME [options]   a line for the present leader, and for every change, until Ctrl-C
+
+        Options:
+          --json   one JSON document, or JSON Lines for watch: { time, name, value, leader: { host, pid, … } }
+          --store URI, --quiet: see conclave --help
+
+        Examples:
+          conclave leader show scheduler
+          conclave leader watch scheduler --json | jq -r .value
+
+        """;
+
+    public const string Group = $"""
+        Groups of processes: join one while a command runs, list it, watch it.
+
+        Usage:
+          conclave group join NAME [--payload P] [options] -- COMMAND [ARGS…]
+          conclave group list NAME [options]     PAYLOAD  ID, in the order of joining
+          conclave group watch NAME [options]    a line for every member and every change, until Ctrl-C
+
+        Options:
+          --payload P   what the member tells about itself, for example its address (HOST:PID)
+          --json        list: one JSON document; watch: JSON Lines
+        {HoldOptions}
+        The command of join gets CONCLAVE_GROUP.
+
+        Examples:
+          conclave group join web --payload "$HOSTNAME:8080" -- ./server
+          conclave group list web
+          conclave group watch web --json | jq -r '.change + " " + .member.payload'
+
+        """;
+
+    public const string Counter = """
+        Numbers that all change together, one after the other; as durable as the store.
+
+        Usage:
+          conclave counter get NAME [options]            prints the number; 0 when nobody has changed it
+          conclave counter add NAME [NUMBER] [options]   adds (1 if not told), and prints the sum
+
+        A negative NUMBER subtracts. Each call adds exactly once, also when the store's answer is lost.
+
+        Options:
+          --store URI, --quiet: see conclave --help
+
+        Examples:
+          conclave counter add stock -5
+          build=$(conclave counter add builds)
+
+        """;
+
+    public const string Completion = """
+        Prints a script that completes commands and options of conclave.
+
+        Usage:
+          conclave completion bash|zsh|fish
+
+        Examples:
+          conclave completion bash > ~/.local/share/bash-completion/completions/conclave
+          conclave completion zsh > "${fpath[1]}/_conclave"
+          conclave completion fish > ~/.config/fish/completions/conclave.fish
+
+        """;
+}
