@@ -39,25 +39,30 @@ internal abstract class RedisCommand<T> : RedisCommand
         catch (RespException e)
         {
             // whoever reads on after nonsense may give one caller the answer of another
-            _answer.TrySetException(new ConnectionLostException(mayBeSent: true, e));
+            FailWith(new ConnectionLostException(mayBeSent: true, e));
             throw;
         }
         catch (Exception e)
         {
-            _answer.TrySetException(e);
+            FailWith(e);
         }
     }
 
     public sealed override void Fail(Exception failure)
     {
         _registration.Unregister();
-        _answer.TrySetException(failure);
-
-        // a caller that went away does not look
-        _ = _answer.Task.Exception;
+        FailWith(failure);
     }
 
     protected abstract T Read(ref RespReader answer);
+
+    private void FailWith(Exception failure)
+    {
+        _answer.TrySetException(failure);
+
+        // a caller that went away, or gave up at an earlier answer, does not look
+        _ = _answer.Task.Exception;
+    }
 }
 
 /// <summary>A command of plain words.</summary>

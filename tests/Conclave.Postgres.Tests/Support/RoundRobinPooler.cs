@@ -167,51 +167,69 @@ internal sealed class RoundRobinPooler : IAsyncDisposable
     {
         var link = await _idle.Reader.ReadAsync();
         Interlocked.Increment(ref _lent);
-        int asked = 0;
-        var answers = Task.Run(async () =>
-        {
-            int answered = 0;
-            while (await ReadAsync(link.Stream) is { } message)
-            {
-                bool isDone = message[0] == 'Z' && message[5] == 'I' && ++answered == Volatile.Read(ref asked);
-                answered += message[0] == 'Z' && message[5] != 'I' ? 1 : 0;
-                await client.WriteAsync(message);
-                if (isDone)
-                {
-                    return;
-                }
-            }
-        });
         byte[]? next = first;
         while (true)
         {
+            // what the client asks, up to where it wants an answer
+            while (next is not null && next[0] is not ((byte)'S' or (byte)'Q' or (byte)'X'))
+            {
+                await link.Stream.WriteAsync(next);
+                next = await ReadAsync(client);
+            }
+
             if (next is null || next[0] == 'X')
             {
+                await GiveBackAsync(link);
                 return;
             }
 
-            asked += next[0] is (byte)'S' or (byte)'Q' ? 1 : 0;
             await link.Stream.WriteAsync(next);
-
-            // everything of a call comes at once; what comes after its answer is the next call
-            if (next[0] is (byte)'S' or (byte)'Q')
+            while (true)
             {
-                await Task.WhenAny(answers, Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System));
-                while (!answers.IsCompleted && !client.DataAvailable)
+                byte[] message = await ReadAsync(link.Stream) ?? throw new IOException("the server has closed a connection of the pooler");
+                bool isFree = message[0] == 'Z' && message[5] == 'I';
+                if (isFree)
                 {
-                    await Task.WhenAny(answers, Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System));
+                    // before the client hears of it: its next call is to meet another connection
+                    _idle.Writer.TryWrite(link);
                 }
 
-                if (answers.IsCompleted)
+                try
                 {
-                    await answers;
-                    _idle.Writer.TryWrite(link);
+                    await client.WriteAsync(message);
+                }
+                catch (Exception e) when (e is IOException or ObjectDisposedException)
+                {
+                    // a client that went away: the rest of its answer is read all the same
+                }
+
+                if (isFree)
+                {
                     return;
+                }
+
+                if (message[0] == 'Z')
+                {
+                    break;
                 }
             }
 
             next = await ReadAsync(client);
         }
+    }
+
+    /// <summary>Takes a connection back whose client went away in the middle.</summary>
+    private async Task GiveBackAsync(Link link)
+    {
+        byte[] rollback = [(byte)'S', 0, 0, 0, 4, (byte)'Q', 0, 0, 0, 13, .. "ROLLBACK\0"u8];
+        await link.Stream.WriteAsync(rollback);
+        for (int ends = 0; ends < 2;)
+        {
+            byte[] message = await ReadAsync(link.Stream) ?? throw new IOException("the server has closed a connection of the pooler");
+            ends += message[0] == 'Z' ? 1 : 0;
+        }
+
+        _idle.Writer.TryWrite(link);
     }
 
     private sealed record Link(NetworkStream Stream);
