@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Conclave.Etcd;
 using Conclave.Servers;
 using Conclave.Storage;
@@ -67,13 +66,13 @@ internal static class EtcdBenchmark
             count.Recorded = null;
         }
 
-        Task LockAsync(int worker) => AcquireAndReleaseAsync(client.Lock($"name/{worker}"));
+        Task LockAsync(int worker) => Measure.AcquireAndReleaseAsync(client.Lock($"name/{worker}"));
         Task SendAsync(int worker) => pairs[worker].SendAsync();
         var (throughput, latency) = (new List<(double Ours, double Theirs)>(), new List<(double Ours, double Theirs)>());
         for (int round = -1; round < Rounds; round++)
         {
-            var many = (await RateAsync(LockAsync, workers, each), await RateAsync(SendAsync, workers, each));
-            var one = (await MedianAsync(() => LockAsync(0), sequential), await MedianAsync(() => SendAsync(0), sequential));
+            var many = (await Measure.RateAsync(LockAsync, workers, each), await Measure.RateAsync(SendAsync, workers, each));
+            var one = (await Measure.MedianAsync(() => LockAsync(0), sequential), await Measure.MedianAsync(() => SendAsync(0), sequential));
             if (round >= 0)
             {
                 throughput.Add(many);
@@ -143,25 +142,4 @@ internal static class EtcdBenchmark
         var options = EtcdWires.Options(server.Host, server.Port, name);
         return new(options, host => new CountingWire(new GrpcWire(host, options, TimeProvider.System), count));
     }
-
-    private static async Task AcquireAndReleaseAsync(DistributedLock theLock)
-    {
-        var claim = await theLock.AcquireAsync();
-        await claim.DisposeAsync();
-    }
-
-    private static async Task<double> RateAsync(Func<int, Task> call, int workers, int each)
-    {
-        var watch = Stopwatch.StartNew();
-        await Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(async () =>
-        {
-            for (int i = 0; i < each; i++)
-            {
-                await call(worker);
-            }
-        })));
-        return workers * each / watch.Elapsed.TotalSeconds;
-    }
-
-    private static async Task<double> MedianAsync(Func<Task> call, int calls) => Report.Median(await EtcdWires.TimesAsync(call, calls));
 }

@@ -7,6 +7,9 @@ return args switch
     ["cost"] => await CostBenchmark.RunAsync(),
     ["memory"] => await MemoryBenchmark.RunAsync(),
     ["sqlite"] => await SqliteBenchmark.RunAsync(),
+    ["consul"] => await ConsulBenchmark.RunAsync(),
+    ["redis"] => await RedisBenchmark.RunAsync(),
+    ["postgres"] => await PostgresBenchmark.RunAsync(),
     ["etcd"] => await EtcdBenchmark.RunAsync(),
     ["etcd-worker", var host, var port, var name, var grants] => await EtcdHandOff.WorkAsync(host, int.Parse(port, null), name, int.Parse(grants, null)),
     ["handoff"] => await HandOffBenchmark.RunAsync(),
@@ -17,6 +20,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | kit | cli NAME=PATH…   (bench/run runs them all)");
+    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | kit | cli NAME=PATH…   (bench/run runs them all)");
     return 64;
 }

@@ -82,6 +82,9 @@ public sealed record PostgresStoreOptions
     /// <value>null.</value>
     public ILoggerFactory? LoggerFactory { get; init; }
 
+    /// <summary>For tests: hears of every round trip.</summary>
+    internal Action? OnCall { get; init; }
+
     internal void Check()
     {
         if (DataSource is null && (Hosts is null || Hosts.Count is 0 or > MaxHosts))

@@ -44,14 +44,6 @@ public sealed class ChaoticConformance(ITestOutputHelper output) : ConformanceTe
 {
     [Fact]
     public Task Every_case_holds_through_chaos() => RunAsync(new() { Chaos = true });
-
-    [Theory(Explicit = true)]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    public Task Histories_through_chaos_with_other_seeds(int seed) =>
-        RunAsync(new() { Chaos = true, Seed = seed, Filter = c => c.Name.Contains("History", StringComparison.Ordinal) });
 }
 
 [Collection("conformance")]

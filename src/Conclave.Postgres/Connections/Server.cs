@@ -202,6 +202,7 @@ internal sealed partial class Server : IAsyncDisposable
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var timer = _time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), timeout, _options.AnswerTimeout, Timeout.InfiniteTimeSpan);
         var limit = timeout.Token;
+        _options.OnCall?.Invoke();
         if (!_isStrict)
         {
             using var command = new NpgsqlCommand(call.Sql(Schema), connection) { CommandTimeout = 0 };
