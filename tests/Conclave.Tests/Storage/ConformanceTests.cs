@@ -33,21 +33,11 @@ public sealed class ConformanceTests
         Assert.True(report.Passed, output.ToString());
     }
 
-    public static TheoryData<string> ToolCases => [.. ToolConformance.Cases.Select(c => c.Name)];
-
-    [Theory]
-    [MemberData(nameof(ToolCases))]
-    public Task Tools_on_memory(string name) => RunAsync(name, new MemoryHarness());
-
-    [Theory]
-    [MemberData(nameof(ToolCases))]
-    public Task Tools_on_sqlite(string name) => RunAsync(name, new SqliteHarness());
-
     private static async Task RunAsync(string name, StoreHarness harness)
     {
         await using (harness)
         {
-            await ConformanceKit.Cases.Concat(ToolConformance.Cases).Single(c => c.Name == name).RunAsync(harness).WaitAsync(TimeSpan.FromMinutes(1));
+            await ConformanceKit.Cases.Single(c => c.Name == name).RunAsync(harness).WaitAsync(TimeSpan.FromMinutes(1));
         }
     }
 

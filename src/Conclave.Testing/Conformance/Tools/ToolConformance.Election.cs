@@ -25,10 +25,12 @@ public static partial class ToolConformance
             _ = await Check.ThrowsAsync<TimeoutException>(
                 () => rig.EventuallyAsync(Election(client).CampaignAsync(span, Bytes("other")).AsTask(), "a campaign with a timeout ends"), "a campaign whose time is over").ConfigureAwait(false);
             using var cancel = new CancellationTokenSource();
-            await CancelledAsync(rig, cancel, Election(client).CampaignAsync(Bytes("other"), cancel.Token).AsTask()).ConfigureAwait(false);
+            var gone = Election(client).CampaignAsync(Bytes("other"), cancel.Token).AsTask();
+            await rig.ContendersAsync(client == one ? 1 : 2, Candidates).ConfigureAwait(false);
+            await CancelledAsync(rig, cancel, gone).ConfigureAwait(false);
+            await rig.ContendersBecomeAsync(1, Candidates).ConfigureAwait(false);
         }
 
-        await rig.ContendersBecomeAsync(1, Candidates).ConfigureAwait(false);
         var waiting = Election(two).CampaignAsync(Bytes("two")).AsTask();
         await rig.ContendersAsync(2, Candidates).ConfigureAwait(false);
         Check.Equal("one", await LeaderAsync(rig, one).ConfigureAwait(false), "the leader while another one campaigns");
@@ -249,8 +251,10 @@ public static partial class ToolConformance
         await late.SeesAsync(rig, "two").ConfigureAwait(false);
         await ReleaseAsync(rig, second).ConfigureAwait(false);
         await early.SeesAsync(rig, "- one two -").ConfigureAwait(false);
+        await late.SeesAsync(rig, "two -").ConfigureAwait(false);
         var third = await TakeAsync(rig, Election(one).CampaignAsync(Bytes("three"))).ConfigureAwait(false);
         await early.SeesAsync(rig, "- one two - three").ConfigureAwait(false);
+        await late.SeesAsync(rig, "two - three").ConfigureAwait(false);
         await rig.KillAsync(third, "leader").ConfigureAwait(false);
         await early.SeesAsync(rig, "- one two - three -").ConfigureAwait(false);
         await late.SeesAsync(rig, "two - three -").ConfigureAwait(false);
