@@ -12,6 +12,10 @@ return args switch
     ["postgres"] => await PostgresBenchmark.RunAsync(),
     ["etcd"] => await EtcdBenchmark.RunAsync(),
     ["etcd-worker", var host, var port, var name, var grants] => await EtcdHandOff.WorkAsync(host, int.Parse(port, null), name, int.Parse(grants, null)),
+    ["tools"] => await ToolsBenchmark.RunAsync(),
+    ["tool-worker", "lead", var uri, var name] => await ToolWorker.LeadAsync(uri, name),
+    ["tool-worker", "permits", var uri, var name, var permits, var hold, var span] => await ToolWorker.UsePermitsAsync(
+        uri, name, int.Parse(permits, null), TimeSpan.FromMilliseconds(int.Parse(hold, null)), TimeSpan.FromMilliseconds(int.Parse(span, null))),
     ["handoff"] => await HandOffBenchmark.RunAsync(),
     ["kit"] => await KitBenchmark.RunAsync(),
     ["cli", .. var variants] => CliBenchmark.Run(variants),
@@ -20,6 +24,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | kit | cli NAME=PATH…   (bench/run runs them all)");
+    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | tools | kit | cli NAME=PATH…   (bench/run runs them all)");
     return 64;
 }
