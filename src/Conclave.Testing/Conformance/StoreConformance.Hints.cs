@@ -237,16 +237,16 @@ public static partial class StoreConformance
         await store.PutAsync("x", default).ConfigureAwait(false);
         long revision = (await store.CommitAsync(new()).ConfigureAwait(false)).Revision;
         bool cancelled = false;
-        while (!cancelled)
+        for (int endings = 0; !cancelled; endings++)
         {
             using var cancel = new CancellationTokenSource();
             var wait = store.WaitForChangeAsync("quiet", revision, cancel.Token).AsTask();
             await cancel.CancelAsync().ConfigureAwait(false);
             try
             {
-                // a wait may end for no reason before it is cancelled
-                _ = await harness.SoonAsync(wait, "a cancelled wait ends").ConfigureAwait(false);
-                Check.That(harness.IsChaotic, "a cancelled wait ends with OperationCanceledException");
+                // a wait may end for no reason before it is cancelled, as the first ones do where a watch is opened for them, but not every time
+                revision = await harness.SoonAsync(wait, "a cancelled wait ends").ConfigureAwait(false);
+                Check.That(harness.IsChaotic || endings < 20, "a cancelled wait ends with OperationCanceledException");
             }
             catch (OperationCanceledException)
             {
