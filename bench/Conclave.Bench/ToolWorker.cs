@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Globalization;
+using Conclave.Consul;
+using Conclave.Etcd;
+using Conclave.Postgres;
+using Conclave.Redis;
+using Conclave.Sqlite;
+using Conclave.Storage;
+
+namespace Conclave.Bench;
+
+/// <summary>A process of the benchmarks of the tools, and how to start one. Times are of the boot clock, so those of all processes compare.</summary>
+internal sealed class ToolWorker : IDisposable
+{
+    /// <summary>The time to live of a worker's session: the shortest that every engine has by default.</summary>
+    public static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(10);
+
+    private readonly Process _process;
+
+    private ToolWorker(Process process) => _process = process;
+
+    public static ToolWorker Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!, ["tool-worker", .. arguments]) { RedirectStandardOutput = true, RedirectStandardInput = true };
+        return new(Process.Start(start)!);
+    }
+
+    public static ConclaveClient Connect(string uri) =>
+        new(new StoreCatalog().AddSqlite().AddEtcd().AddConsul().AddRedis().AddPostgres().Create(StoreUri.Parse(uri)), new() { SessionTimeToLive = TimeToLive });
+
+    /// <summary>What the process says next: a time.</summary>
+    public async Task<long> TimeAsync() => long.Parse(
+        await _process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("A process of the benchmark has ended."), CultureInfo.InvariantCulture);
+
+    public async Task<string> RestAsync() => await _process.StandardOutput.ReadToEndAsync();
+
+    public void GoOn() => _process.StandardInput.WriteLine();
+
+    public void Kill() => _process.Kill();
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+
+        _process.Dispose();
+    }
+
+    /// <summary>The process: campaigns, says when it leads, and resigns when it is told to.</summary>
+    public static async Task<int> LeadAsync(string uri, string name)
+    {
+        var clock = new BootTimeProvider();
+        await using var client = Connect(uri);
+        await Measure.AcquireAndReleaseAsync(client.Lock($"warm/{Environment.ProcessId}"));
+        while (true)
+        {
+            var leadership = await client.Election(name).CampaignAsync();
+            Console.WriteLine(clock.GetTimestamp());
+            if (await Console.In.ReadLineAsync() is null)
+            {
+                return 0;
+            }
+
+            long resigned = clock.GetTimestamp();
+            await leadership.ReleaseAsync();
+            Console.WriteLine(resigned);
+
+            // to stand in the queue again when it is told so
+            if (await Console.In.ReadLineAsync() is null)
+            {
+                return 0;
+            }
+        }
+    }
+
+    /// <summary>The process: takes a permit again and again until the time is over, and says when it had one.</summary>
+    public static async Task<int> UsePermitsAsync(string uri, string name, int permits, TimeSpan hold, TimeSpan span)
+    {
+        var clock = new BootTimeProvider();
+        await using var client = Connect(uri);
+        await Measure.AcquireAndReleaseAsync(client.Lock($"warm/{Environment.ProcessId}"));
+        Console.WriteLine(clock.GetTimestamp());
+        await Console.In.ReadLineAsync();
+        long start = clock.GetTimestamp();
+        var lines = new List<string>();
+        while (clock.GetElapsedTime(start) < span)
+        {
+            var claim = await client.Semaphore(name, permits).AcquireAsync();
+            long granted = clock.GetTimestamp();
+            await Task.Delay(hold, TimeProvider.System);
+            lines.Add(string.Create(CultureInfo.InvariantCulture, $"{granted} {clock.GetTimestamp()}"));
+            await claim.DisposeAsync();
+        }
+
+        Console.WriteLine(string.Join('\n', lines));
+        return 0;
+    }
+}
