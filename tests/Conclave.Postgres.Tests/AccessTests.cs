@@ -119,7 +119,9 @@ public sealed class AccessTests(PostgresFixture fixture) : IClassFixture<Postgre
         await store.PutAsync("x", default, session);
         await Server.QueryAsync("DROP SCHEMA dropped CASCADE");
 
-        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await store.PutAsync("x", default));
+        // nothing was applied, unless the store's own look for dead sessions has met it before us, and made it anew
+        var first = await Record.ExceptionAsync(async () => await store.PutAsync("x", default));
+        Assert.True(first is null or StoreUnavailableException, $"{first}");
         await store.PutAsync("x", default);
         Assert.False(await store.RenewSessionAsync(session));
     }

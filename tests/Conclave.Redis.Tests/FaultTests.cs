@@ -30,7 +30,7 @@ public sealed class FaultTests
             Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(3));
             revision = next;
             await server.DoAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-            Assert.NotNull(await store.GetAsync("x"));
+            Assert.NotNull(await Eventually.AnswerAsync(() => store.GetAsync("x")));
         }
     }
 
