@@ -113,7 +113,9 @@ internal sealed class RespConnection : IRedisConnection, IThreadPoolWorkItem
                 return;
             }
 
+            // said before anybody is told of a lost command: who sends it again must not be given this connection
             _failure = cause;
+            _broken.TrySetResult();
             (unsent, sent) = ([.. _queued], [.. _inFlight]);
             _queued.Clear();
             _inFlight.Clear();
@@ -129,8 +131,6 @@ internal sealed class RespConnection : IRedisConnection, IThreadPoolWorkItem
         {
             command.Fail(new ConnectionLostException(mayBeSent: false, cause));
         }
-
-        _broken.TrySetResult();
     }
 
     public async ValueTask DisposeAsync()
