@@ -40,7 +40,7 @@ internal sealed partial class CommandLine
         var counter = new Command("counter");
         Add(_root, counter, ToolsHelpText.Counter, null);
         Add(counter, new("get") { _name }, ToolsHelpText.Counter, _ => CounterCommands.GetAsync(Named()));
-        Add(counter, new("add") { _name, _delta }, ToolsHelpText.Counter, _ => CounterCommands.AddAsync(Named(), Delta()));
+        Add(counter, new("add") { _name, _delta }, ToolsHelpText.Counter, messages => CounterCommands.AddAsync(Named(), Delta(), messages));
 
         var store = new Command("store");
         Add(_root, store, HelpText.Store, null);

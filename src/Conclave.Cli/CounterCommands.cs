@@ -15,9 +15,9 @@ internal static class CounterCommands
         }
     }
 
-    public static async Task<int> AddAsync(NameSettings settings, long delta)
+    public static async Task<int> AddAsync(NameSettings settings, long delta, Messages messages)
     {
-        var client = new ConclaveClient(StoreLocator.Open(settings.Global.Store));
+        var client = new ConclaveClient(StoreLocator.Open(settings.Global.Store), new() { LoggerFactory = new StoreNotices(messages) });
         await using (client.ConfigureAwait(false))
         {
             try

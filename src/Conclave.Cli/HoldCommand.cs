@@ -25,6 +25,7 @@ internal static class HoldCommand
             SessionTimeToLive = settings.TimeToLive,
             Label = settings.Label,
             TimeProvider = time,
+            LoggerFactory = new StoreNotices(messages),
         });
         await using (client.ConfigureAwait(false))
         {

@@ -13,7 +13,7 @@ namespace Conclave.Postgres;
 /// the promotion of a standby, ends them all; then the epoch rises, and no session is opened until the longest time to live has passed.</para>
 /// <para>After a restore from a backup, raise the epoch by hand: the server cannot tell that it forgot.</para>
 /// </remarks>
-public sealed class PostgresStore : IStore
+public sealed class PostgresStore : IStore, IServerClock
 {
     private const int Openings = 5;
 
@@ -136,7 +136,10 @@ public sealed class PostgresStore : IStore
                 case Status.Wait:
                     _namespace.HearWaitOut(left);
                     throw new StoreUnavailableException(
-                        $"PostgreSQL at {_server.Address} forgot its sessions in a crash; no new one is opened for {left / 1000.0:F1} s, until nobody can believe in an old one.");
+                        $"PostgreSQL at {_server.Address} forgot its sessions in a crash; no new one is opened for {left / 1000.0:F1} s, until nobody can believe in an old one.")
+                    {
+                        RetryAfter = TimeSpan.FromMilliseconds(left),
+                    };
                 case Status.WrongIsolation:
                     _server.BeStrict();
                     break;
@@ -170,6 +173,13 @@ public sealed class PostgresStore : IStore
         {
             await EndAsync(id, beat: 0, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<(DateTimeOffset Time, TimeSpan Resolution)> GetServerTimeAsync(CancellationToken cancellationToken = default)
+    {
+        Begin(cancellationToken);
+        return (await _server.CallAsync(new ServerTimeCall(), cancellationToken).ConfigureAwait(false), TimeSpan.FromMicroseconds(1));
     }
 
     /// <summary>Ends every wait and every connection; all later calls throw <see cref="ObjectDisposedException"/>. Sessions that are open run out.</summary>

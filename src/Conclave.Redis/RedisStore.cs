@@ -13,7 +13,7 @@ namespace Conclave.Redis;
 /// A server that was restarted or replaced by a replica may have forgotten what it confirmed: the store notices, ends all sessions, raises the
 /// epoch so that later tokens are larger than all before, and refuses sessions until earlier holders have stopped believing.
 /// </remarks>
-public sealed class RedisStore : IStore
+public sealed class RedisStore : IStore, IServerClock
 {
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
 
@@ -141,7 +141,10 @@ public sealed class RedisStore : IStore
             double left = Math.Max(0.1, (state.Needed - long.Parse(state.Seen, System.Globalization.CultureInfo.InvariantCulture)) / 1000.0);
             throw new StoreUnavailableException(
                 $"The Redis server was restarted or replaced and may have forgotten who held what. New sessions are refused for another {left:0.#} s of waiting, "
-                + "until all earlier holders have stopped; if nothing was there before, say trustEmpty=true.");
+                + "until all earlier holders have stopped; if nothing was there before, say trustEmpty=true.")
+            {
+                RetryAfter = TimeSpan.FromSeconds(left),
+            };
         }
 
         lock (_lock)
@@ -177,6 +180,14 @@ public sealed class RedisStore : IStore
                 static (at, id) => SessionScripts.End(at, id, null), session.Value, isWriting: false, cancellationToken).ConfigureAwait(false);
             Forget(session.Value);
         }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<(DateTimeOffset Time, TimeSpan Resolution)> GetServerTimeAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        var time = await _executor.RunAsync(static (_, _) => new PlainCommand<DateTimeOffset>(ReadTime, "TIME"), 0, isWriting: false, cancellationToken).ConfigureAwait(false);
+        return (time, TimeSpan.FromMicroseconds(1));
     }
 
     /// <summary>
@@ -216,6 +227,12 @@ public sealed class RedisStore : IStore
             await Task.WhenAll(open.Select(Task (id) => current.Connection.SendAsync(SessionScripts.End(current, id, null), limit.Token)))
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    private static DateTimeOffset ReadTime(ref RespReader answer)
+    {
+        _ = answer.ReadArray();
+        return DateTimeOffset.UnixEpoch + TimeSpan.FromSeconds(answer.ReadNumber()) + TimeSpan.FromMicroseconds(answer.ReadNumber());
     }
 
     private void OnAttached(AttachReply reply, bool isNewLife)

@@ -52,7 +52,8 @@ public sealed record RedisStoreOptions
 
     /// <summary>
     /// True to take a server for new that was started a moment ago and holds no namespace of this name. Otherwise it may have lost it, and
-    /// sessions are refused for <see cref="LongestTimeToLive"/>. For tests and first installations.
+    /// sessions are refused for <see cref="LongestTimeToLive"/>. One such client is enough: it ends a refusal that others began, unless somebody has
+    /// seen that there was a namespace before. For tests and first installations.
     /// </summary>
     /// <value>false.</value>
     public bool TrustEmptyServer { get; init; }

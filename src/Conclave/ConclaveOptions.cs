@@ -10,7 +10,8 @@ public sealed record ConclaveOptions
     /// <value>15 seconds; from 2 seconds to 10 minutes.</value>
     public TimeSpan SessionTimeToLive { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long an acquire tries to reach the store before it gives up, and a release before it goes on in the background.</summary>
+    /// <summary>How long an acquire tries to reach the store before it gives up, and a release before it goes on in the background.
+    /// Where a store that lost its sessions says for how long it opens none, that time does not count.</summary>
     /// <value>10 seconds; more than zero.</value>
     public TimeSpan OperationTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -9,7 +9,7 @@ internal sealed partial class Coordinator
 {
     public ILogger CreateLogger(string category) => _loggers.CreateLogger(category);
 
-    /// <summary>Repeats an attempt that may be repeated, within the operation timeout.</summary>
+    /// <summary>Repeats an attempt that may be repeated, within the operation timeout; for how long the store itself says that it refuses does not count.</summary>
     /// <param name="what">What it is about, for the message.</param>
     /// <param name="attempt">False to be called again, at once.</param>
     /// <param name="cancellationToken">Cancels it.</param>
@@ -29,7 +29,11 @@ internal sealed partial class Coordinator
             }
             catch (ConclaveException e) when (e is StoreUnavailableException || (repeatsUnknown && e is OutcomeUnknownException))
             {
-                if (Time.GetElapsedTime(startedAt) + pause > Options.OperationTimeout)
+                if (e is StoreUnavailableException { RetryAfter: not null })
+                {
+                    startedAt = Time.GetTimestamp();
+                }
+                else if (Time.GetElapsedTime(startedAt) + pause > Options.OperationTimeout)
                 {
                     throw new StoreUnavailableException($"The store did not confirm a change of {what} within {Options.OperationTimeout.TotalSeconds} s: {e.Message}", e);
                 }

@@ -15,6 +15,7 @@ internal sealed partial class Coordinator : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly ILoggerFactory _loggers;
     private Session? _session;
+    private bool _isRefused;
     private TaskCompletionSource? _disposal;
 
     public Coordinator(IStore store, ConclaveOptions options)
@@ -203,9 +204,20 @@ internal sealed partial class Coordinator : IAsyncDisposable
 
                 Volatile.Write(ref _session, await Session.OpenAsync(
                     Options, Store, Time, _renewalTimers, Telemetry, _loggers.CreateLogger("Conclave.Sessions"), cancellationToken).ConfigureAwait(false));
+                _isRefused = false;
             }
 
             return _session!;
+        }
+        catch (StoreUnavailableException e) when (e.RetryAfter is not null)
+        {
+            if (!_isRefused)
+            {
+                _isRefused = true;
+                LogRefused(e.Message);
+            }
+
+            throw;
         }
         finally
         {

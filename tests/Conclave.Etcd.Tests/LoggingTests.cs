@@ -1,7 +1,5 @@
-using System.Collections.Concurrent;
 using Conclave.Servers;
 using Conclave.Storage;
-using Microsoft.Extensions.Logging;
 
 namespace Conclave.Etcd.Tests;
 
@@ -14,7 +12,7 @@ public sealed class LoggingTests(OneEtcd fixture) : IClassFixture<OneEtcd>
         var cluster = await fixture.GetAsync();
         await using var one = new FaultProxy(cluster.Servers[0]);
         await using var two = new FaultProxy(cluster.Servers[0]);
-        using var log = new Lines();
+        using var log = new RecordedLog();
         await using var store = cluster.Open("log", o => o with { Endpoints = [one.Address, two.Address], User = "ann", Password = "hunter2", LoggerFactory = log });
         await store.PutAsync("x", default);
         Assert.Empty(log.Written);
@@ -63,26 +61,5 @@ public sealed class LoggingTests(OneEtcd fixture) : IClassFixture<OneEtcd>
         await using var lost = cluster.Open("clock", o => o with { Endpoints = [nobody.Address] });
         await Assert.ThrowsAsync<StoreUnavailableException>(async () => await lost.GetServerTimeAsync());
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await store.GetServerTimeAsync(new(canceled: true)));
-    }
-
-    private sealed class Lines : ILoggerFactory, ILogger
-    {
-        public ConcurrentQueue<string> Written { get; } = [];
-
-        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Written.Enqueue($"{logLevel}: {formatter(state, exception)}{exception}");
-
-        public void Dispose()
-        {
-        }
     }
 }

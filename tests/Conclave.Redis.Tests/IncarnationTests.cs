@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Conclave.Servers;
 using Conclave.Storage;
 
 namespace Conclave.Redis.Tests;
@@ -71,6 +72,57 @@ public sealed class IncarnationTests
         await Eventually.AnswerAsync(() => store.OpenSessionAsync(Ttl));
 
         Assert.InRange(watch.Elapsed, Ttl, Ttl + TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public async Task Who_vouches_for_an_empty_server_ends_the_wait_of_all_but_not_one_that_followed_a_loss()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using (var first = Short(server, trustEmpty: false))
+        {
+            await Assert.ThrowsAsync<StoreUnavailableException>(async () => await first.OpenSessionAsync(Ttl));
+            await using var vouching = Short(server);
+            _ = await vouching.OpenSessionAsync(Ttl);
+            _ = await first.OpenSessionAsync(Ttl);
+
+            await server.KillAsync();
+            await server.StartAsync();
+            TimeSpan? left = null;
+            await Eventually.TrueAsync(async () =>
+            {
+                left = (await Assert.ThrowsAsync<StoreUnavailableException>(async () => await first.OpenSessionAsync(Ttl))).RetryAfter;
+                return left is not null;
+            });
+            Assert.InRange(left!.Value, TimeSpan.FromMilliseconds(1), Ttl * 1.1);
+        }
+
+        await using var later = Short(server);
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await later.OpenSessionAsync(Ttl));
+    }
+
+    [Fact]
+    public async Task A_lock_that_may_wait_waits_the_refusal_out_and_one_that_may_not_says_how_long_it_lasts()
+    {
+        await using var server = await RedisServer.StartAsync();
+        using var log = new RecordedLog();
+        var store = server.Store(change: o => o with { LongestTimeToLive = TimeSpan.FromSeconds(4), TrustEmptyServer = false });
+        await using var client = new ConclaveClient(store, new()
+        {
+            SessionTimeToLive = Ttl,
+            OperationTimeout = TimeSpan.FromSeconds(1),
+            LoggerFactory = log,
+        });
+
+        var refused = await Assert.ThrowsAsync<StoreUnavailableException>(async () => await client.Lock("x").TryAcquireAsync());
+        Assert.Contains("New sessions are refused for another", refused.Message, StringComparison.Ordinal);
+        refused = await Assert.ThrowsAsync<StoreUnavailableException>(async () => await client.Lock("x").AcquireAsync(TimeSpan.FromSeconds(1.5)));
+        Assert.Contains("New sessions are refused for another", refused.Message, StringComparison.Ordinal);
+
+        var counted = client.Counter("x").AddAsync(1).AsTask();
+        await using var claim = await client.Lock("x").AcquireAsync().InTime();
+        Assert.True(claim.IsHeld);
+        Assert.Equal(1, await counted.InTime());
+        Assert.Single(log.Written, l => l.Contains("New sessions are refused", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -55,13 +55,14 @@ internal sealed record AttachReply(byte[] Life, long Revision, long Epoch, long 
 /// <summary>Runs <c>attach.lua</c>.</summary>
 /// <param name="attachment">The connection, with the life to begin if one begins.</param>
 /// <param name="mayHaveForgotten">Whether a missing namespace may have been lost by the server.</param>
-internal sealed class AttachCommand(Attachment attachment, bool mayHaveForgotten) : ScriptCommand<AttachReply>(Script.Attach, attachment)
+/// <param name="vouches">Whether the user says that an empty server is new.</param>
+internal sealed class AttachCommand(Attachment attachment, bool mayHaveForgotten, bool vouches) : ScriptCommand<AttachReply>(Script.Attach, attachment)
 {
     private const long NoPermission = -5;
     private const long Foreign = -6;
     private const long Newer = -7;
 
-    protected override int Arguments => 6;
+    protected override int Arguments => 7;
 
     protected override void WriteArguments(RespWriter writer)
     {
@@ -71,6 +72,7 @@ internal sealed class AttachCommand(Attachment attachment, bool mayHaveForgotten
         writer.Word(At.Known.LongestMilliseconds);
         writer.Word(mayHaveForgotten ? "1"u8 : "0"u8);
         writer.Word(Storage.StoreNames.EpochKey);
+        writer.Word(vouches ? "1"u8 : "0"u8);
     }
 
     protected override AttachReply Read(long status, ref RespReader answer) => status switch

@@ -171,7 +171,7 @@ internal sealed class Link(RedisStoreOptions options, TimeProvider time, Action<
         bool mayHaveForgotten = !options.TrustEmptyServer && server.UptimeSeconds * 1000 <= Known.LongestMilliseconds + 1000;
         var attachment = new Attachment(connection, server, _names, newLife, Known);
         var loading = LoadScriptsAsync(connection, cancellationToken);
-        var attaching = connection.SendAsync(new AttachCommand(attachment, mayHaveForgotten), cancellationToken);
+        var attaching = connection.SendAsync(new AttachCommand(attachment, mayHaveForgotten, options.TrustEmptyServer), cancellationToken);
         await loading.ConfigureAwait(false);
         var reply = await attaching.ConfigureAwait(false);
 

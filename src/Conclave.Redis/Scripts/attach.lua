@@ -1,7 +1,7 @@
 -- What every connection begins with: makes the namespace if there is none, and notices when the engine may have forgotten.
 -- ARGV: 1 the life to begin if one begins, 2 channel, 3 the server's run_id, 4 the life the caller knew ('' for none), 5 the highest epoch it
 -- has seen (-1 for none), 6 the longest time to live it allows or has heard of (ms), 7 '1' when a missing namespace may have been lost,
--- 8 the entry of the epoch.
+-- 8 the entry of the epoch, 9 '1' when the caller vouches that an empty server was new.
 -- Answers {1, life, revision, epoch, longest, wait}.
 --
 -- Revisions of a new life begin at the server's clock: unix milliseconds * 32, below 2^48 until the year 2248. So they exceed those
@@ -30,7 +30,7 @@ if kind == 'none' and call('EXISTS', ENTRIES, KEYSET, BEATS, SESSIONS) > 0 then
 end
 
 local run, knownLife, knownEpoch, longest, epochKey = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[8]
-local state = call('HMGET', META, 'format', 'life', 'run', 'rev', 'beat', 'longest', 'wait')
+local state = call('HMGET', META, 'format', 'life', 'run', 'rev', 'beat', 'longest', 'wait', 'why')
 if kind == 'hash' and not (tonumber(state[1]) and state[2] and tonumber(state[4]) and tonumber(state[5])) then
   return {FOREIGN, META .. ' is not ours, or damaged'}
 end
@@ -65,17 +65,22 @@ if begins or raises then
     call('DEL', BEATS, SESSIONS, prefix .. 'witness')
     life = ARGV[1]
     wait = (forgot or ARGV[7] == '1') and '0' or ''
-    call('HSET', META, 'format', '1', 'life', life, 'run', run, 'wait', wait,
+    call('HSET', META, 'format', '1', 'life', life, 'run', run, 'wait', wait, 'why', forgot and 'forgot' or 'empty',
       'beat', string.format('%d', math.max(tonumber(state[5]) or 0, base) + 1))
   end
   revision = string.format('%015d', math.max(tonumber(revision) or 0, begins and base or 0) + 1)
   call('HSET', META, 'rev', revision)
   if raises then
+    call('HSET', META, 'why', 'forgot')
     epoch = math.max(epoch, knownEpoch) + 1
     call('HSET', ENTRIES, epochKey, revision .. (entry and sub(entry, 16, 46) or revision .. '----------------') .. string.format('%d', epoch))
     call('ZADD', KEYSET, 0, epochKey)
   end
   call('PUBLISH', channel, revision)
+end
+if not begins and not raises and wait ~= '' and state[8] == 'empty' and ARGV[9] == '1' then
+  wait = ''
+  call('HSET', META, 'wait', wait)
 end
 call('HSET', META, 'longest', string.format('%d', longest))
 return {1, life, revision, string.format('%d', epoch), string.format('%d', longest), wait}

@@ -23,7 +23,7 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
     {
         while (true)
         {
-            var joined = await new Join(queue, coordinator, rule, value, watcher).RunAsync(cancellationToken).ConfigureAwait(false);
+            var joined = await new Join(queue, coordinator, rule, value, watcher).RunAsync(timeout, startedAt, cancellationToken).ConfigureAwait(false);
             var (hold, mustRejoin) = await WaitForGrantAsync(joined, timeout, startedAt, cancellationToken).ConfigureAwait(false);
             if (!mustRejoin)
             {

@@ -43,10 +43,13 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
     private volatile bool _abandoned;
     private volatile Exception? _lastFailure;
 
-    /// <summary>Joins within the operation timeout.</summary>
+    /// <summary>Joins within the operation timeout; where the store says for how long it refuses, within the caller's patience if that is longer.</summary>
+    /// <param name="patience">How long the caller waits for the grant.</param>
+    /// <param name="startedAt">When the caller began to wait.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
     /// <returns>The contender.</returns>
     /// <exception cref="StoreUnavailableException">The store did not answer in time. Nothing is left behind.</exception>
-    public async ValueTask<Joined> RunAsync(CancellationToken cancellationToken)
+    public async ValueTask<Joined> RunAsync(TimeSpan patience, long startedAt, CancellationToken cancellationToken)
     {
         var join = JoinAsync();
         if (join.IsCompleted)
@@ -57,7 +60,25 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
         var running = join.AsTask();
         try
         {
-            return (await running.WaitAsync(coordinator.Options.OperationTimeout, coordinator.Time, cancellationToken).ConfigureAwait(false))!;
+            var limit = coordinator.Options.OperationTimeout;
+            while (true)
+            {
+                try
+                {
+                    return (await running.WaitAsync(limit, coordinator.Time, cancellationToken).ConfigureAwait(false))!;
+                }
+                catch (TimeoutException) when (_lastFailure is StoreUnavailableException { RetryAfter: not null })
+                {
+                    // it does answer, and says when
+                    var left = patience == Timeout.InfiniteTimeSpan ? limit : patience - coordinator.Time.GetElapsedTime(startedAt);
+                    if (left <= TimeSpan.Zero)
+                    {
+                        throw;
+                    }
+
+                    limit = left < limit ? left : limit;
+                }
+            }
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
@@ -73,7 +94,7 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
             }
 
             throw new StoreUnavailableException(
-                $"'{queue.Name}' could not be joined within {coordinator.Options.OperationTimeout.TotalSeconds} s: "
+                $"'{queue.Name}' could not be joined within {Math.Round(coordinator.Time.GetElapsedTime(startedAt).TotalSeconds, 1)} s: "
                 + (_lastFailure?.Message ?? $"the store at {coordinator.Store.Description.Address} did not answer."),
                 _lastFailure);
         }

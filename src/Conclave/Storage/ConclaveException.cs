@@ -14,7 +14,14 @@ public abstract class ConclaveException : Exception
 /// <param name="message">What happened and what to do.</param>
 /// <param name="innerException">The cause.</param>
 public sealed class StoreUnavailableException(string message, Exception? innerException = null)
-    : ConclaveException(message, innerException, isTransient: true);
+    : ConclaveException(message, innerException, isTransient: true)
+{
+    /// <summary>
+    /// How long the store refuses, where it says so: it answers, but opens no session yet, because it forgot the earlier ones and their holders
+    /// may still believe. Null for a store that does not answer.
+    /// </summary>
+    public TimeSpan? RetryAfter { get; init; }
+}
 
 /// <summary>A commit may or may not have been applied. Read back before doing anything that depends on it.</summary>
 /// <param name="message">What happened.</param>
