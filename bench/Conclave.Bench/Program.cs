@@ -13,6 +13,7 @@ return args switch
     ["etcd"] => await EtcdBenchmark.RunAsync(),
     ["etcd-worker", var host, var port, var name, var grants] => await EtcdHandOff.WorkAsync(host, int.Parse(port, null), name, int.Parse(grants, null)),
     ["tools"] => await ToolsBenchmark.RunAsync(),
+    ["tools", "permits"] => await ToolsBenchmark.RunAsync("permits"),
     ["tool-worker", "lead", var uri, var name] => await ToolWorker.LeadAsync(uri, name),
     ["tool-worker", "permits", var uri, var name, var permits, var hold, var span] => await ToolWorker.UsePermitsAsync(
         uri, name, int.Parse(permits, null), TimeSpan.FromMilliseconds(int.Parse(hold, null)), TimeSpan.FromMilliseconds(int.Parse(span, null))),

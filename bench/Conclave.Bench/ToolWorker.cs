@@ -81,9 +81,23 @@ internal sealed class ToolWorker : IDisposable
     {
         var clock = new BootTimeProvider();
         await using var client = Connect(uri);
-        await Measure.AcquireAndReleaseAsync(client.Lock($"warm/{Environment.ProcessId}"));
+
+        // against another client: whoever has never waited and been granted compiles while others wait for it
+        string warm = $"warm/{Environment.ProcessId}";
+        await using (var other = Connect(uri))
+        {
+            var warming = TimeSpan.FromMilliseconds(500);
+            await Task.WhenAll(UseAsync(other, clock, warm, 1, TimeSpan.Zero, warming), UseAsync(client, clock, warm, 1, TimeSpan.Zero, warming));
+        }
+
         Console.WriteLine(clock.GetTimestamp());
         await Console.In.ReadLineAsync();
+        Console.WriteLine(string.Join('\n', await UseAsync(client, clock, name, permits, hold, span)));
+        return 0;
+    }
+
+    private static async Task<List<string>> UseAsync(ConclaveClient client, BootTimeProvider clock, string name, int permits, TimeSpan hold, TimeSpan span)
+    {
         long start = clock.GetTimestamp();
         var lines = new List<string>();
         while (clock.GetElapsedTime(start) < span)
@@ -95,7 +109,6 @@ internal sealed class ToolWorker : IDisposable
             await claim.DisposeAsync();
         }
 
-        Console.WriteLine(string.Join('\n', lines));
-        return 0;
+        return lines;
     }
 }

@@ -7,7 +7,8 @@ namespace Conclave.Bench;
 /// <summary>The tools of the queue: what a call costs, how long nobody leads, how full a semaphore is kept, and what readers gain.</summary>
 internal static class ToolsBenchmark
 {
-    public static async Task<int> RunAsync()
+    /// <param name="only"><c>permits</c> for the semaphore alone, or null.</param>
+    public static async Task<int> RunAsync(string? only = null)
     {
         await CountAsync();
         using var folder = new TemporaryFolder();
@@ -23,6 +24,16 @@ internal static class ToolsBenchmark
             ("redis", $"redis://{redis.Host}:{redis.Port}?namespace=tools&trustEmpty=true"),
             ("postgres", $"postgres://postgres@{postgres.Host}:{postgres.Port}/postgres?namespace=tools"),
         ];
+        if (only == "permits")
+        {
+            foreach (var (engine, uri) in engines)
+            {
+                await PermitsAsync(engine, uri);
+            }
+
+            return 0;
+        }
+
         foreach (var (engine, uri) in engines)
         {
             await ResignAsync(engine, uri);

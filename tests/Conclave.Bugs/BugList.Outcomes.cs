@@ -30,7 +30,7 @@ internal static partial class BugList
             new Edit(AcquisitionFile, "if (!stays)", "$CODE if (!$BUG || cancellationToken.IsCancellationRequested)")),
         new("operation-timeout-ignored", Area.Recipes,
             "An acquire waits without end for a store that does not answer.",
-            new Edit(JoinFile, "running.WaitAsync(coordinator.Options.OperationTimeout,", "running.WaitAsync($BUG ? Timeout.InfiniteTimeSpan : coordinator.Options.OperationTimeout,")),
+            new Edit(JoinFile, "running.WaitAsync(limit,", "running.WaitAsync($BUG ? Timeout.InfiniteTimeSpan : limit,")),
         new("leave-not-repeated", Area.Recipes,
             "A release of unknown outcome is taken for done.",
             new Edit(CoordinatorFile, "unknown |= e is OutcomeUnknownException;", "$CODE if ($BUG && unknown) { return true; }")),

@@ -73,6 +73,11 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
                     stays = true;
                     var handOff = wokenAt is { } woken ? Time.GetElapsedTime(woken) : (TimeSpan?)null;
                     coordinator.Telemetry.Granted(queue.Kind, Time.GetElapsedTime(startedAt), handOff, wakeUps);
+                    if (rule.Kind == ClaimRuleKind.Permits && verdict.IsWatched)
+                    {
+                        coordinator.Track(hold.AnnounceAsync());
+                    }
+
                     return (hold, MustRejoin: false);
                 }
 

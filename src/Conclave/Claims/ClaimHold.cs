@@ -11,6 +11,7 @@ internal sealed class ClaimHold
     private readonly ClaimQueue _queue;
     private readonly bool _isShared;
     private int _ownsGates;
+    private volatile bool _isEnded;
 
     public ClaimHold(Coordinator coordinator, Session session, ClaimQueue queue, ClaimRule rule, Entry[] mine, long epoch)
     {
@@ -37,6 +38,39 @@ internal sealed class ClaimHold
     /// <summary>The entries as they were last seen.</summary>
     public Entry[] Mine { get; set; }
 
+    /// <summary>
+    /// Puts the entry once more, as it is, so that those who wait behind hear that this one waits no longer. Repeating it does no harm, and it
+    /// creates nothing: the condition fails when the entry is gone.
+    /// </summary>
+    public async Task AnnounceAsync()
+    {
+        var mine = Mine[0];
+        var announce = new Transaction([Condition.Unchanged(mine.Key, mine.Revision)], [Write.Put(mine.Key, mine.Value, Session.Id)], [Read.Get(mine.Key)]);
+        for (var pause = Backoff.Start; !_isEnded && Session.LossReason is null; pause = Backoff.Next(pause))
+        {
+            try
+            {
+                // refused: it was applied before, or the claim was released meanwhile
+                var result = await Coordinator.CommitAsync(announce, Coordinator.Stopping).ConfigureAwait(false);
+                if (result.Get(0) is { } now)
+                {
+                    Mine = [now];
+                }
+
+                return;
+            }
+            catch (SessionExpiredException)
+            {
+                Session.MarkGone();
+                return;
+            }
+            catch (ConclaveException e) when (e.IsTransient)
+            {
+                await Task.Delay(Backoff.Jitter(pause), Coordinator.Time, Coordinator.Stopping).ConfigureAwait(false);
+            }
+        }
+    }
+
     /// <summary>Leaves the queues in the store, however long it takes.</summary>
     /// <returns>True when the hold was ours until now.</returns>
     public async Task<bool> LeaveAsync() => Session.LossReason is null && await Coordinator.LeaveAsync(Session, Mine).ConfigureAwait(false);
@@ -44,6 +78,7 @@ internal sealed class ClaimHold
     /// <summary>Nobody needs the hold any more, whether or not the store has confirmed it: the next one of this process may ask.</summary>
     public void End()
     {
+        _isEnded = true;
         Session.Detach(this);
         LeaveGates();
     }

@@ -21,8 +21,12 @@ internal enum VerdictKind
 /// <param name="Mine">The contender's entry, where there is one.</param>
 /// <param name="WaitFor">The prefix whose next change may change the judgement.</param>
 /// <param name="Other">The rule that does not mix.</param>
-internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, string? WaitFor = null, ClaimRule Other = default)
+/// <param name="IsWatched">Whether somebody stands behind the contender, who may wait for news of it.</param>
+internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, string? WaitFor = null, ClaimRule Other = default, bool IsWatched = false)
 {
+    // how many of those who wait for permits watch the whole queue: two, so that one who is stopped holds nobody up
+    private const int Lookouts = 2;
+
     /// <summary>Judges several queues that were joined in one commit: granted when all of them grant.</summary>
     public static Verdict Of(ImmutableArray<ImmutableArray<Entry>> queues, string[] prefixes, string[] mineKeys, ClaimRule rule, bool holdsRules = true)
     {
@@ -62,7 +66,6 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
             return new(VerdictKind.Missing);
         }
 
-        long ahead = 0;
         Entry head = mine;
         Entry? nearest = null;
         Entry? nearestExclusive = null;
@@ -75,7 +78,6 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
 
             var other = holdsRules ? ClaimRule.Parse(entry.Value.Span, out _) : ClaimRule.Exclusive;
             head = IsAhead(entry, head) ? entry : head;
-            ahead += other.Weight;
             nearest = nearest is null || IsAhead(nearest, entry) ? entry : nearest;
             if (other.Kind == ClaimRuleKind.Exclusive)
             {
@@ -93,10 +95,45 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
         {
             ClaimRuleKind.Exclusive => nearest?.Key,
             ClaimRuleKind.Shared => nearestExclusive?.Key,
-            ClaimRuleKind.Permits => ahead + rule.Weight <= rule.Permits ? null : queuePrefix,
+            ClaimRuleKind.Permits => OfPermits(queue, queuePrefix, mine, rule),
             _ => null,
         };
-        return waitFor is null ? new(VerdictKind.Granted, mine) : new(VerdictKind.Waiting, mine, waitFor);
+        return waitFor is null ? new(VerdictKind.Granted, mine, IsWatched: rule.Kind == ClaimRuleKind.Permits && queue.Any(e => IsAhead(mine, e))) : new(VerdictKind.Waiting, mine, waitFor);
+    }
+
+    /// <summary>
+    /// Whoever waits for permits is granted after all who wait before it, so only the first of them need to look at all holders; the others
+    /// look at one who waits before them: it leaves, or puts its entry once more when it is granted, and then they are among the first.
+    /// </summary>
+    /// <returns>What to wait for, or null when it is granted.</returns>
+    private static string? OfPermits(ImmutableArray<Entry> queue, string queuePrefix, Entry mine, ClaimRule rule)
+    {
+        var ahead = new List<Entry>(queue.Length);
+        foreach (var entry in queue)
+        {
+            if (IsAhead(entry, mine))
+            {
+                ahead.Add(entry);
+            }
+        }
+
+        ahead.Sort(static (a, b) => a == b ? 0 : IsAhead(a, b) ? -1 : 1);
+        long used = 0;
+        int granted = 0;
+        foreach (var entry in ahead)
+        {
+            used += ClaimRule.Parse(entry.Value.Span, out _).Weight;
+            if (used > rule.Permits)
+            {
+                break;
+            }
+
+            granted++;
+        }
+
+        return granted == ahead.Count && used + rule.Weight <= rule.Permits ? null
+            : ahead.Count - granted < Lookouts ? queuePrefix
+            : ahead[^Lookouts].Key;
     }
 
     public static bool IsAhead(Entry entry, Entry of) =>

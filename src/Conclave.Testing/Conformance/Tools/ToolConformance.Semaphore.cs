@@ -88,6 +88,53 @@ public static partial class ToolConformance
         _ = await TakeAsync(rig, waiting.Dequeue()).ConfigureAwait(false);
     });
 
+    /// <summary>Nine wait in a queue, and those in front leave it one after the other, while those before them stay.</summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static Task OnlyTheFirstWhoWaitLookAtThePermits(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
+    {
+        const int permits = 3, lookouts = 2, waiters = 9;
+        var held = new Queue<Claim>();
+        while (held.Count < permits)
+        {
+            held.Enqueue(await TakeAsync(rig, rig.Client().Client.Semaphore("x", permits).AcquireAsync()).ConfigureAwait(false));
+        }
+
+        var clients = new List<RigClient>();
+        var waiting = new Queue<Task<Claim>>();
+        while (clients.Count < waiters)
+        {
+            clients.Add(rig.Client());
+            waiting.Enqueue(clients[^1].Client.Semaphore("x", permits).AcquireAsync().AsTask());
+            await rig.ContendersAsync(permits + clients.Count, Permits).ConfigureAwait(false);
+        }
+
+        // as many are let in as there are permits: the last of them heard of it only because those before it said that they wait no longer
+        int[] before = [.. clients.Select(c => c.Store.Commits)];
+        long start = rig.Clock.GetTimestamp();
+        var next = new List<Claim>();
+        while (next.Count < permits)
+        {
+            await ReleaseAsync(rig, held.Dequeue()).ConfigureAwait(false);
+            next.Add(await TakeAsync(rig, waiting.Dequeue()).ConfigureAwait(false));
+        }
+
+        for (int i = permits + lookouts; i < waiters; i++)
+        {
+            rig.CheckCount(0, clients[i].Store.Commits - before[i], $"how often number {i} of those who wait reads while {permits} others are let in");
+        }
+
+        // those who hold one leave out of order, two at a time
+        while (waiting.Count > 0)
+        {
+            await Task.WhenAll(ReleaseAsync(rig, next[1]), ReleaseAsync(rig, next[2])).ConfigureAwait(false);
+            next = [next[0], await TakeAsync(rig, waiting.Dequeue()).ConfigureAwait(false), await TakeAsync(rig, waiting.Dequeue()).ConfigureAwait(false)];
+            Check.That(waiting.All(w => !w.IsCompleted), "two free permits let two in");
+        }
+
+        var bound = clients[0].Store.Description.MaxSilence * waiters / 2;
+        Check.That(!rig.IsPlain || rig.Clock.GetElapsedTime(start) < bound, $"{waiters} permits took {rig.Clock.GetElapsedTime(start)}, hints would need less than {bound}");
+    });
+
     /// <summary>One free permit is no use to who wants three, and not for who comes after.</summary>
     /// <param name="harness">An empty namespace.</param>
     public static Task WhoWantsManyPermitsIsNotOvertakenByWhoWantsFew(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>

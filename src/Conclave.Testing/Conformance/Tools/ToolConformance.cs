@@ -38,6 +38,7 @@ public static partial class ToolConformance
         Case(NeverMore, PermitsWhoseAnswersAreLostAreTakenAndGivenBackOnce),
         Case(NeverMore, ImpossibleNumbersOfPermitsAreRefused),
         Case(FreeIsGranted, EveryPermitThatComesFreeIsGrantedByAHint),
+        Case(FreeIsGranted, OnlyTheFirstWhoWaitLookAtThePermits),
         Case(FreeIsGranted, PermitsOfASessionThatEndsComeBack),
         Case(OneWaits, AProcessHasOneWaitingContenderHoweverManyWaitInIt),
         Case(OneNumber, AnotherNumberOfPermitsIsRefusedAndDisturbsNobody),
