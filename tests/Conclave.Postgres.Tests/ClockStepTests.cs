@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Conclave.Servers;
 using Conclave.Storage;
 
 namespace Conclave.Postgres.Tests;
@@ -13,7 +14,9 @@ public sealed class ClockStepTests
     [InlineData(-1)]
     public async Task A_step_of_an_hour_buries_nobody_who_lives_and_spares_nobody_who_is_dead(int hours)
     {
-        await using var server = await SteppedServer.StartAsync();
+        using var clock = await SteppedClock.TryCreateAsync();
+        Assert.SkipWhen(clock is null, "NOT TESTED: clock steps need a C compiler ('cc') for clockstep.c, and there is none");
+        await using var server = await PostgresServer.StartAsync(new() { Clock = clock });
         await using var alive = new PostgresStore(server.Options("clock"));
         await using var other = new PostgresStore(server.Options("clock"));
         var living = (await alive.OpenSessionAsync(TimeToLive)).Id;
@@ -21,7 +24,7 @@ public sealed class ClockStepTests
         var (before, _) = await other.GetServerTimeAsync();
         Assert.InRange(before - TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(-5), TimeSpan.FromSeconds(1));
 
-        server.Step(TimeSpan.FromHours(hours));
+        clock.Step(TimeSpan.FromHours(hours));
         var (after, resolution) = await other.GetServerTimeAsync();
         Assert.InRange((after - before) / TimeSpan.FromHours(hours), 0.9, 1.1);
         Assert.Equal(TimeSpan.FromMicroseconds(1), resolution);
@@ -33,7 +36,7 @@ public sealed class ClockStepTests
         var dying = (await other.OpenSessionAsync(TimeToLive)).Id;
         await other.PutAsync("q/dying", default, dying);
         var watch = Stopwatch.StartNew();
-        server.Step(TimeSpan.Zero);
+        clock.Step(TimeSpan.Zero);
         var lastRenewal = Stopwatch.StartNew();
         while (await other.GetAsync("q/dying") is not null)
         {
@@ -57,7 +60,9 @@ public sealed class ClockStepTests
     [InlineData(-1)]
     public async Task A_try_with_zero_wait_finds_out_about_a_holder_that_looks_dead(int hours)
     {
-        await using var server = await SteppedServer.StartAsync();
+        using var clock = await SteppedClock.TryCreateAsync();
+        Assert.SkipWhen(clock is null, "NOT TESTED: clock steps need a C compiler ('cc') for clockstep.c, and there is none");
+        await using var server = await PostgresServer.StartAsync(new() { Clock = clock });
         SessionId dead;
         await using (var holder = new PostgresStore(server.Options("try")))
         {
@@ -65,7 +70,7 @@ public sealed class ClockStepTests
             await holder.PutAsync("q/dead", default, dead);
         }
 
-        server.Step(TimeSpan.FromHours(hours));
+        clock.Step(TimeSpan.FromHours(hours));
 
         // a process that lives for one commit only: it never observes for a whole time to live by itself
         await using var store = new PostgresStore(server.Options("try"));
@@ -80,7 +85,7 @@ public sealed class ClockStepTests
         // one that lives is left alone, whatever the clock says, and is not waited for longer than until its next renewal
         var living = (await store.OpenSessionAsync(TimeToLive)).Id;
         await store.PutAsync("q/living", default, living);
-        server.Step(TimeSpan.Zero);
+        clock.Step(TimeSpan.Zero);
         var renewing = Task.Run(async () =>
         {
             for (int i = 0; i < 3; i++)

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
+using Conclave.Servers;
 using Conclave.Storage;
 
 namespace Conclave.Redis.Tests;
@@ -14,11 +14,11 @@ public sealed class ClockStepTests
     [InlineData(-1)]
     public async Task A_step_of_the_servers_clock_buries_nobody_who_lives_and_keeps_nobody_who_is_dead(int hours)
     {
-        var clock = await SteppedClock.CreateAsync();
+        var clock = await SteppedClock.TryCreateAsync();
         Assert.SkipWhen(clock is null, "NOT TESTED: clock steps need a C compiler ('cc') for clockstep.c, and there is none");
         using (clock)
         {
-            await using var server = await RedisServer.StartAsync(environment: clock.Environment);
+            await using var server = await RedisServer.StartAsync(clock: clock);
             await using var living = server.Store();
             await using var other = server.Store();
             var alive = (await living.OpenSessionAsync(Ttl)).Id;
@@ -67,11 +67,11 @@ public sealed class ClockStepTests
     [InlineData(-1)]
     public async Task A_try_that_meets_the_living_or_the_dead_tells_them_apart(int hours)
     {
-        var clock = await SteppedClock.CreateAsync();
+        var clock = await SteppedClock.TryCreateAsync();
         Assert.SkipWhen(clock is null, "NOT TESTED: clock steps need a C compiler ('cc') for clockstep.c, and there is none");
         using (clock)
         {
-            await using var server = await RedisServer.StartAsync(environment: clock.Environment);
+            await using var server = await RedisServer.StartAsync(clock: clock);
             await using var client = new ConclaveClient(server.Store(), new() { SessionTimeToLive = Ttl });
             await using var held = await client.Lock("held").AcquireAsync();
             await using (var proxy = new FaultProxy(new("127.0.0.1", server.Port)))
@@ -92,43 +92,4 @@ public sealed class ClockStepTests
             Assert.False(held.Lost.IsCancellationRequested);
         }
     }
-}
-
-/// <summary>The preloaded library, compiled once, and the file that holds its offset.</summary>
-internal sealed class SteppedClock : IDisposable
-{
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("conclave-clock-");
-
-    public (string, string)[] Environment => [("LD_PRELOAD", Path.Combine(_folder.FullName, "clockstep.so")), ("CLOCKSTEP", OffsetFile)];
-
-    private string OffsetFile => Path.Combine(_folder.FullName, "offset");
-
-    public static async Task<SteppedClock?> CreateAsync()
-    {
-        var clock = new SteppedClock();
-        try
-        {
-            using var compiler = Process.Start("cc", ["-O2", "-shared", "-fPIC", "-o", clock.Environment[0].Item2, Path.Combine(AppContext.BaseDirectory, "clockstep.c")]);
-            await compiler.WaitForExitAsync();
-            Assert.Equal(0, compiler.ExitCode);
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            clock.Dispose();
-            return null;
-        }
-
-        await File.WriteAllBytesAsync(clock.OffsetFile, new byte[4096]);
-        return clock;
-    }
-
-    public void Step(TimeSpan by)
-    {
-        // in place: the server has the file mapped
-        using var file = new FileStream(OffsetFile, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
-        long nanoseconds = by.Ticks * 100;
-        file.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in nanoseconds)));
-    }
-
-    public void Dispose() => _folder.Delete(recursive: true);
 }

@@ -1,9 +1,10 @@
+using Conclave.Servers;
 using Conclave.Testing;
 
 namespace Conclave.Redis.Tests;
 
 /// <summary>The whole kit on real servers, in real time: sixteen cases at a time, each in a namespace of its own.</summary>
-public abstract class ConformanceTests(Flavor flavor)
+public abstract class ConformanceTests(RedisFlavor flavor)
 {
     // the cases wait most of the time, for sessions of two seconds to die
     private const int AtATime = 16;
@@ -25,6 +26,6 @@ public abstract class ConformanceTests(Flavor flavor)
     }
 }
 
-public sealed class RedisConformanceTests() : ConformanceTests(Flavor.Redis7);
+public sealed class RedisConformanceTests() : ConformanceTests(RedisFlavor.Redis7);
 
-public sealed class ValkeyConformanceTests() : ConformanceTests(Flavor.Valkey8);
+public sealed class ValkeyConformanceTests() : ConformanceTests(RedisFlavor.Valkey8);

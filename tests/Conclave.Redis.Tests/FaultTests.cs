@@ -261,9 +261,9 @@ public sealed class FaultTests
         await using var replica = await master.StartReplicaAsync();
         await using var store = master.Store(change: o => o with { WaitReplicas = 1 });
         await store.PutAsync("x", default);
-        replica.Signal("STOP");
+        replica.Stop();
         await Assert.ThrowsAsync<OutcomeUnknownException>(async () => await store.PutAsync("x", default));
-        replica.Signal("CONT");
+        replica.Continue();
         await Eventually.AnswerAsync(() => store.PutAsync("x", default));
     }
 

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Conclave.Storage;
 
 namespace Conclave.Redis.Tests;
@@ -9,22 +7,13 @@ public sealed class TlsTests
     [Fact]
     public async Task Tls_works_and_its_absence_is_named_on_both_sides()
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
-        using var certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
-        var folder = Directory.CreateTempSubdirectory("conclave-tls-");
-        string cert = Path.Combine(folder.FullName, "cert.pem");
-        string keyFile = Path.Combine(folder.FullName, "key.pem");
-        await File.WriteAllTextAsync(cert, certificate.ExportCertificatePem());
-        await File.WriteAllTextAsync(keyFile, key.ExportPkcs8PrivateKeyPem());
-        int tlsPort = RedisServer.FreePort();
-        await using var server = await RedisServer.StartAsync(arguments:
-            ["--tls-port", $"{tlsPort}", "--tls-cert-file", cert, "--tls-key-file", keyFile, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no"]);
-        var secure = server.Options() with
+        await using var plainServer = await RedisServer.StartAsync();
+        await using var server = await Servers.RedisServer.StartAsync(new() { Tls = Servers.Tls.Server });
+        var secure = plainServer.Options() with
         {
-            Hosts = [new("127.0.0.1", tlsPort)],
+            Hosts = [new(server.Host, server.Port)],
             UseTls = true,
-            TlsOptions = new() { RemoteCertificateValidationCallback = (_, presented, _, _) => presented!.GetCertHashString() == certificate.GetCertHashString() },
+            TlsOptions = server.Certificates!.ClientOptions(),
         };
         await using (var store = new RedisStore(secure))
         {
@@ -41,19 +30,17 @@ public sealed class TlsTests
             await Assert.ThrowsAsync<StoreAccessException>(async () => await untrusted.GetAsync("x"));
         }
 
-        await using (var toPlain = new RedisStore(secure with { Hosts = [new("127.0.0.1", server.Port)], ConnectTimeout = TimeSpan.FromMilliseconds(500) }))
+        await using (var toPlain = new RedisStore(secure with { Hosts = [new("127.0.0.1", plainServer.Port)], ConnectTimeout = TimeSpan.FromMilliseconds(500) }))
         {
             // a server without TLS waits for the end of a line that never comes
             var silent = await Assert.ThrowsAsync<StoreUnavailableException>(async () => await toPlain.GetAsync("x"));
             Assert.Contains("redis://", silent.Message, StringComparison.Ordinal);
         }
 
-        await using (var plain = new RedisStore(server.Options() with { Hosts = [new("127.0.0.1", tlsPort)] }))
+        await using (var plain = new RedisStore(secure with { UseTls = false, TlsOptions = null }))
         {
             var refused = await Assert.ThrowsAnyAsync<ConclaveException>(async () => await plain.GetAsync("x"));
             Assert.Contains("rediss", refused.Message, StringComparison.Ordinal);
         }
-
-        folder.Delete(recursive: true);
     }
 }

@@ -17,4 +17,8 @@ public sealed record PostgresOptions
     /// <summary>The server that this one follows, as a standby that may be read.</summary>
     /// <value>Null: it is a primary.</value>
     public PostgresServer? StandbyOf { get; init; }
+
+    /// <summary>The wall clock that it sees.</summary>
+    /// <value>Null: the machine's own.</value>
+    public SteppedClock? Clock { get; init; }
 }

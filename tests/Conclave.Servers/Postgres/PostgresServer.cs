@@ -109,7 +109,7 @@ public sealed class PostgresServer : Server
     {
         List<string> command =
         [
-            .. Unprivileged.Prefix, "env", "TZ=UTC", .. Binary.Program("postgres"), "-D", DataFolder, "-p", Number(Port),
+            .. Unprivileged.Prefix, "env", "TZ=UTC", .. SteppedClock.Prefix(Options.Clock), .. Binary.Program("postgres"), "-D", DataFolder, "-p", Number(Port),
             "-c", $"listen_addresses={Host}", "-c", "unix_socket_directories=", "-c", $"fsync={(Options.Fsync ? "on" : "off")}",
             // in its folder, so that nothing is left of it when it is killed
             "-c", "dynamic_shared_memory_type=mmap", "-c", "shared_buffers=16MB", "-c", "autovacuum_max_workers=1",

@@ -41,4 +41,8 @@ public sealed record RedisOptions
 
     /// <summary>More of its command line.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>The wall clock that it sees.</summary>
+    /// <value>Null: the machine's own.</value>
+    public SteppedClock? Clock { get; init; }
 }

@@ -56,7 +56,7 @@ public sealed class RedisServer : Server
         string port = Port.ToString(CultureInfo.InvariantCulture);
         List<string> command =
         [
-            .. Binary.Program(Options.Flavor == RedisFlavor.Redis7 ? "redis-server" : "valkey-server"),
+            .. SteppedClock.Prefix(Options.Clock), .. Binary.Program(Options.Flavor == RedisFlavor.Redis7 ? "redis-server" : "valkey-server"),
             "--bind", Host, "--dir", DataFolder, "--save", "", "--appendonly", Options.AppendOnly ? "yes" : "no",
             "--maxmemory-policy", Options.MaxMemoryPolicy, "--maxmemory", Options.MaxMemory ?? "0", "--repl-diskless-sync-delay", "0",
         ];
