@@ -1,0 +1,32 @@
+namespace Conclave.Torture;
+
+/// <summary>Something that goes wrong for a while.</summary>
+/// <param name="Kind">What, for counting.</param>
+/// <param name="Span">For how long; zero for what happens in a moment.</param>
+/// <param name="Begin">Makes it so.</param>
+/// <param name="End">Puts it right.</param>
+internal sealed record Fault(string Kind, TimeSpan Span, Func<Task> Begin, Func<Task>? End = null)
+{
+    /// <summary>Faults with the same one are never there at the same time; null for those that may always be added.</summary>
+    public object? Exclusive { get; init; }
+
+    public static Fault At(string kind, Action act) => new(kind, TimeSpan.Zero, () =>
+    {
+        act();
+        return Task.CompletedTask;
+    });
+
+    public static Fault During(string kind, TimeSpan span, Action begin, Action end) => new(
+        kind,
+        span,
+        () =>
+        {
+            begin();
+            return Task.CompletedTask;
+        },
+        () =>
+        {
+            end();
+            return Task.CompletedTask;
+        });
+}

@@ -1,0 +1,165 @@
+using System.Globalization;
+
+namespace Conclave.Torture;
+
+/// <summary>A claim as its holder saw it. Times are of the boot clock, in nanoseconds.</summary>
+/// <param name="Worker">Who.</param>
+/// <param name="Kind">lock, leader, semaphore.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Weight">How many permits.</param>
+/// <param name="Token">Its token.</param>
+/// <param name="Called">When it was asked for.</param>
+/// <param name="Granted">When the call returned.</param>
+internal sealed record Hold(int Worker, string Kind, string Name, int Weight, long Token, long Called, long Granted)
+{
+    /// <summary>When its holder first looked and believed; null when it never did.</summary>
+    public long? From { get; set; }
+
+    /// <summary>When its holder last looked and believed.</summary>
+    public long To { get; set; }
+
+    /// <summary>Whether its holder stopped believing, rather than was killed.</summary>
+    public bool HasEnded { get; set; }
+
+    public bool Overlaps(Hold other) => From is { } from && other.From is { } otherFrom && from <= other.To && otherFrom <= To;
+}
+
+/// <summary>What all workers told.</summary>
+internal sealed class History
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(int Worker, string Id), Hold> _byId = [];
+    private readonly Dictionary<int, (long Commits, long WakeUps, long Renewals)> _costs = [];
+    private readonly Dictionary<(int Worker, string Kind), long> _lastGrants = [];
+    private readonly List<Hold> _holds = [];
+    private readonly List<string> _errors = [];
+    private readonly List<double> _lossLatencies = [];
+    private readonly Action<string> _tell;
+    private readonly Func<long> _now;
+
+    public History(Func<long> now, Action<string> tell) => (_now, _tell) = (now, tell);
+
+    public int Refused { get; private set; }
+
+    public int Accepted { get; private set; }
+
+    public int Adding { get; private set; }
+
+    public int Added { get; private set; }
+
+    public int Losses { get; private set; }
+
+    public IReadOnlyList<Hold> Holds
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _holds];
+            }
+        }
+    }
+
+    public IReadOnlyList<string> Errors
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _errors];
+            }
+        }
+    }
+
+    /// <summary>How long after a claim could no longer be believed its Lost signal came, in milliseconds.</summary>
+    public IReadOnlyList<double> LossLatencies
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _lossLatencies];
+            }
+        }
+    }
+
+    /// <summary>What went to the store so far, over all workers, and how many operations it was for.</summary>
+    public (long Commits, long WakeUps, long Renewals, long Operations) Cost
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return (_costs.Values.Sum(c => c.Commits), _costs.Values.Sum(c => c.WakeUps), _costs.Values.Sum(c => c.Renewals), _holds.Count + Added);
+            }
+        }
+    }
+
+    /// <summary>Whether every kind of exercise of these workers got something since a moment.</summary>
+    public string? Missing(IEnumerable<int> workers, long since)
+    {
+        lock (_lock)
+        {
+            foreach (int worker in workers)
+            {
+                foreach (string kind in (string[])["lock", "leader", "semaphore", "counter"])
+                {
+                    if (_lastGrants.GetValueOrDefault((worker, kind)) < since)
+                    {
+                        return $"worker {worker} got no {kind}";
+                    }
+                }
+            }
+
+            return null;
+        }
+    }
+
+    public void Hear(int worker, string line)
+    {
+        string[] words = line.Split(' ');
+        lock (_lock)
+        {
+            switch (words[0])
+            {
+                case "grant":
+                    var hold = new Hold(worker, words[2], words[3], (int)Number(words[4]), Number(words[5]), Number(words[6]), Number(words[7]));
+                    _byId[(worker, words[1])] = hold;
+                    _holds.Add(hold);
+                    _lastGrants[(worker, words[2])] = hold.Granted;
+                    break;
+                case "look":
+                    var seen = _byId[(worker, words[1])];
+                    (seen.From, seen.To) = (seen.From ?? Number(words[2]), Number(words[2]));
+                    break;
+                case "end":
+                    _byId[(worker, words[1])].HasEnded = true;
+                    Losses += words[3] == "lost" ? 1 : 0;
+                    break;
+                case "lost":
+                    _lossLatencies.Add(double.Parse(words[2], CultureInfo.InvariantCulture));
+                    break;
+                case "adding":
+                    Adding++;
+                    break;
+                case "added":
+                    Added++;
+                    _lastGrants[(worker, "counter")] = _now();
+                    break;
+                case "write":
+                    Accepted += words[2] == "accepted" ? 1 : 0;
+                    Refused += words[2] == "refused" ? 1 : 0;
+                    break;
+                case "cost":
+                    _costs[worker] = (Number(words[1]), Number(words[2]), Number(words[3]));
+                    break;
+                default:
+                    _errors.Add($"worker {worker}: {line}");
+                    _tell($"worker {worker}: {line}");
+                    break;
+            }
+        }
+    }
+
+    private static long Number(string word) => long.Parse(word, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Conclave;
+using Conclave.Torture;
+
+if (args is ["worker", var uri, var timeToLive, var resource, var seed])
+{
+    return await Worker.RunAsync(uri, timeToLive, resource, seed);
+}
+
+if (args is ["--help" or "-h" or "help", ..])
+{
+    Console.WriteLine($"""
+        Tortures Conclave with real processes and real servers, and judges what they saw: claims never overlap, tokens rise, permits are never
+        too many, nothing confirmed is lost, everybody goes on, nothing is left behind.
+
+        usage: ./torture [OPTION]…
+
+          --engine ENGINE      {string.Join(", ", Arena.All.Keys)},
+                               or all, one after the other (sqlite); may be given several times
+          --profile PROFILE    safety: faults overlap (the default); liveness: one fault, then quiet, and everybody must go on within the bound
+          --duration TIME      for how long faults are laid: 90s, 30m, 2h (60s)
+          --workers N          processes at a time (5)
+          --seed N             of all that is drawn; the order of events is still the machine's
+          --no-fence           the guarded resource checks no tokens: shows what a lock alone cannot prevent
+          --report FOLDER      write ENGINE-PROFILE.md, .json and .svg there
+
+        Ctrl-C ends the faults, and what was seen is judged. Exit code: 0 when nothing wrong was found, 1 otherwise, 64 for wrong options.
+        """);
+    return 0;
+}
+
+(Settings Settings, IReadOnlyList<string> Engines) parsed;
+try
+{
+    parsed = Settings.Parse(args);
+}
+catch (ArgumentException e)
+{
+    Console.Error.WriteLine($"torture: {e.Message}");
+    return 64;
+}
+
+using var stop = new CancellationTokenSource();
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+{
+    context.Cancel = true;
+    stop.Cancel();
+});
+bool clean = true;
+foreach (string engine in parsed.Engines)
+{
+    var settings = parsed.Settings with { Engine = engine };
+    var clock = new BootTimeProvider();
+    long begun = clock.GetTimestamp();
+    Console.Error.WriteLine($"{engine}: {settings.Profile.ToString().ToLowerInvariant()}, {settings.Duration.TotalSeconds:0} s, seed {settings.Seed}");
+    var outcome = await TortureRun.RunAsync(
+        settings, line => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clock.GetElapsedTime(begun).TotalSeconds,7:0.0}  {line}")), stop.Token);
+    clean &= outcome.IsClean;
+    string date = clock.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+    string machine = $"{Environment.ProcessorCount} processors, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}";
+    string? picture = Timeline.Of(outcome);
+    string file = $"{engine}-{settings.Profile.ToString().ToLowerInvariant()}{(settings.Fences ? "" : "-without-fence")}";
+    string text = TextReport.Of(outcome, machine, date, settings.Report is null || picture is null ? null : $"{file}.svg");
+    Console.WriteLine(text);
+    if (settings.Report is { } folder)
+    {
+        Directory.CreateDirectory(folder);
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{file}.md"), text);
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{file}.json"), JsonReport.Of(outcome, machine, date));
+        if (picture is not null)
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, $"{file}.svg"), picture);
+        }
+    }
+
+    if (stop.IsCancellationRequested)
+    {
+        break;
+    }
+}
+
+return clean ? 0 : 1;

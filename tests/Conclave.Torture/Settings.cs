@@ -1,0 +1,96 @@
+using System.Globalization;
+
+namespace Conclave.Torture;
+
+/// <summary>How faults are laid.</summary>
+internal enum Profile
+{
+    /// <summary>Faults overlap: nothing wrong may ever happen.</summary>
+    Safety,
+
+    /// <summary>One fault, then quiet: everybody must go on within the documented bound.</summary>
+    Liveness,
+}
+
+/// <summary>One run.</summary>
+internal sealed record Settings
+{
+    public string Engine { get; init; } = "sqlite";
+
+    public Profile Profile { get; init; } = Profile.Safety;
+
+    public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(60);
+
+    public int Workers { get; init; } = 5;
+
+    public int Seed { get; init; } = Environment.ProcessId;
+
+    /// <summary>Whether the guarded resource checks tokens.</summary>
+    public bool Fences { get; init; } = true;
+
+    /// <summary>Where reports go, or null.</summary>
+    public string? Report { get; init; }
+
+    /// <summary>Reads a command line.</summary>
+    /// <exception cref="ArgumentException">It is wrong; the message says how.</exception>
+    public static (Settings Settings, IReadOnlyList<string> Engines) Parse(IEnumerable<string> arguments)
+    {
+        var settings = new Settings();
+        var engines = new List<string>();
+        var words = new Queue<string>(arguments);
+        while (words.TryDequeue(out string? option))
+        {
+            string Value() => words.TryDequeue(out string? value) ? value : throw new ArgumentException($"{option} needs a value.");
+            switch (option)
+            {
+                case "--engine":
+                    string engine = Value();
+                    engines.AddRange(engine == "all" ? Arena.All.Keys : Arena.All.ContainsKey(engine)
+                        ? [engine]
+                        : throw new ArgumentException($"There is no engine '{engine}'; there are {string.Join(", ", Arena.All.Keys)} and all."));
+                    break;
+                case "--profile":
+                    settings = settings with
+                    {
+                        Profile = Enum.TryParse<Profile>(Value(), ignoreCase: true, out var profile) ? profile : throw new ArgumentException("--profile is safety or liveness."),
+                    };
+                    break;
+                case "--duration":
+                    settings = settings with { Duration = Span(Value()) };
+                    break;
+                case "--workers":
+                    settings = settings with { Workers = Number(option, Value(), 2, 100) };
+                    break;
+                case "--seed":
+                    settings = settings with { Seed = Number(option, Value(), 0, int.MaxValue) };
+                    break;
+                case "--no-fence":
+                    settings = settings with { Fences = false };
+                    break;
+                case "--report":
+                    settings = settings with { Report = Value() };
+                    break;
+                default:
+                    throw new ArgumentException($"There is no option '{option}'; see --help.");
+            }
+        }
+
+        return (settings, engines.Count == 0 ? [settings.Engine] : engines);
+    }
+
+    private static int Number(string option, string text, int from, int to) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= from && number <= to
+            ? number
+            : throw new ArgumentException($"{option} '{text}' is no number from {from} to {to}.");
+
+    private static TimeSpan Span(string text) =>
+        text.Length > 1 && double.TryParse(text[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number > 0
+            ? text[^1] switch
+            {
+                's' => TimeSpan.FromSeconds(number),
+                'm' => TimeSpan.FromMinutes(number),
+                'h' => TimeSpan.FromHours(number),
+                _ => throw new ArgumentException($"--duration '{text}' needs a unit: 90s, 30m, 2h."),
+            }
+            : throw new ArgumentException($"--duration '{text}' is no time such as 90s, 30m, 2h.");
+}

@@ -1,0 +1,100 @@
+namespace Conclave.Torture;
+
+/// <summary>What a worker does, again and again, until it is told to finish.</summary>
+/// <param name="client">The client under test.</param>
+/// <param name="journal">Where it tells.</param>
+/// <param name="resource">The way to the guarded resource, for locks.</param>
+/// <param name="losses">Measures how late losses are told.</param>
+/// <param name="random">Of this exercise alone.</param>
+internal sealed class Exercises(ConclaveClient client, Journal journal, ResourceClient resource, LossWatch losses, Random random)
+{
+    public const int Permits = 3;
+    public const int Locks = 3;
+
+    /// <summary>Read, pause, write under a lock: what is lost shows in the sum.</summary>
+    public async Task LockAsync(CancellationToken finish)
+    {
+        string name = $"l{random.Next(Locks)}";
+        long called = journal.Now;
+        await using var claim = await client.Lock(name).AcquireAsync(finish);
+        long id = Granted("lock", name, 1, claim, called);
+        if (await resource.ReadAsync(name, claim.Token) is { } value)
+        {
+            await PauseAsync(20);
+            if (Look(id, claim))
+            {
+                // whatever happens between the look and the write, only the resource can tell; now and then much has the time to
+                await PauseAsync(random.Next(15) == 0 ? 1500 : 10);
+                bool accepted = await resource.WriteAsync(name, claim.Token, value + 1);
+                journal.Tell($"write {name} {(accepted ? "accepted" : "refused")}");
+            }
+        }
+
+        await EndAsync(id, claim);
+    }
+
+    public async Task ElectAsync(CancellationToken finish)
+    {
+        long called = journal.Now;
+        await using var leadership = await client.Election("e").CampaignAsync(cancellationToken: finish);
+        long id = Granted("leader", "e", 1, leadership, called);
+        for (int i = random.Next(10) == 0 ? 50 : 1; i > 0 && Look(id, leadership); i--)
+        {
+            await PauseAsync(40);
+        }
+
+        await EndAsync(id, leadership);
+    }
+
+    public async Task UsePermitsAsync(CancellationToken finish)
+    {
+        int weight = random.Next(4) == 0 ? 2 : 1;
+        long called = journal.Now;
+        await using var claim = await client.Semaphore("s", Permits).AcquireAsync(weight, finish);
+        long id = Granted("semaphore", "s", weight, claim, called);
+        await PauseAsync(40);
+        Look(id, claim);
+        await EndAsync(id, claim);
+    }
+
+    public async Task CountAsync(CancellationToken finish)
+    {
+        finish.ThrowIfCancellationRequested();
+        journal.Tell($"adding c");
+        await client.Counter("c").AddAsync(1, CancellationToken.None);
+        journal.Tell($"added c");
+        await PauseAsync(30);
+    }
+
+    private long Granted(string kind, string name, int weight, Claim claim, long called)
+    {
+        long id = journal.NextClaim();
+        journal.Tell($"grant {id} {kind} {name} {weight} {claim.Token.Value} {called} {journal.Now}");
+        losses.Add(id, claim);
+        Look(id, claim);
+        return id;
+    }
+
+    private bool Look(long id, Claim claim)
+    {
+        // the time before the look: at that moment it was believed at the latest
+        long now = journal.Now;
+        bool isHeld = claim.IsHeld;
+        if (isHeld)
+        {
+            journal.Tell($"look {id} {now}");
+        }
+
+        return isHeld;
+    }
+
+    private async Task EndAsync(long id, Claim claim)
+    {
+        losses.Remove(id);
+        bool held = Look(id, claim);
+        journal.Tell($"end {id} {journal.Now} {(held ? "released" : "lost")}");
+        await claim.DisposeAsync();
+    }
+
+    private Task PauseAsync(int milliseconds) => Task.Delay(TimeSpan.FromMilliseconds(random.Next(milliseconds)), TimeProvider.System);
+}

@@ -1,0 +1,39 @@
+using System.Globalization;
+
+namespace Conclave.Torture;
+
+/// <summary>What a worker tells, one line per event, as it happens: a worker that is killed has told all it knew.</summary>
+/// <remarks>
+/// Times are of the boot clock in nanoseconds, so those of all processes of the machine compare.
+/// <code>
+/// grant ID KIND NAME WEIGHT TOKEN CALLED GRANTED    a claim
+/// look ID WHEN                                      its holder looked, and believed in it
+/// end ID WHEN HOW                                   its holder stops believing: released, lost
+/// lost ID LATE_MS                                   its Lost signal came, so much after its last safe moment was over
+/// adding NAME, added NAME                           one is added to a counter; it is known to have been added
+/// write NAME OUTCOME                                a write to the guarded resource: accepted, refused
+/// cost COMMITS WAKEUPS RENEWALS                     what went to the store so far
+/// error TEXT                                        what nobody expected
+/// </code>
+/// </remarks>
+internal sealed class Journal(BootTimeProvider clock, TextWriter output)
+{
+    private readonly Lock _lock = new();
+    private long _lastClaim;
+
+    public long Now => clock.GetTimestamp();
+
+    public long NextClaim() => Interlocked.Increment(ref _lastClaim);
+
+    public void Tell(FormattableString line)
+    {
+        string text = line.ToString(CultureInfo.InvariantCulture);
+        lock (_lock)
+        {
+            output.WriteLine(text);
+            output.Flush();
+        }
+    }
+
+    public void Tell(Exception unexpected) => Tell($"error {unexpected.ToString().ReplaceLineEndings(" | ")}");
+}

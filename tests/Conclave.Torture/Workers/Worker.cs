@@ -1,0 +1,110 @@
+using System.Globalization;
+using Conclave.Storage;
+
+namespace Conclave.Torture;
+
+/// <summary>The process that is tortured: uses every tool at once, and tells what it got.</summary>
+internal static class Worker
+{
+    private static readonly TimeSpan CostInterval = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Runs until its input says <c>finish</c> or ends. Other lines: <c>starve MS</c> blocks every thread of the pool.</summary>
+    /// <param name="uri">The store.</param>
+    /// <param name="timeToLive">The session's time to live, in seconds.</param>
+    /// <param name="resourcePath">The socket of the guarded resource.</param>
+    /// <param name="seed">Of its random choices.</param>
+    public static async Task<int> RunAsync(string uri, string timeToLive, string resourcePath, string seed)
+    {
+        var journal = new Journal(new BootTimeProvider(), Console.Out);
+        AppDomain.CurrentDomain.UnhandledException += (_, e) => journal.Tell((Exception)e.ExceptionObject);
+        TaskScheduler.UnobservedTaskException += (_, e) => journal.Tell(e.Exception);
+        using var finish = new CancellationTokenSource();
+        var store = new CountedStore(Stores.Open(uri));
+        var client = new ConclaveClient(store, new() { SessionTimeToLive = TimeSpan.FromSeconds(double.Parse(timeToLive, CultureInfo.InvariantCulture)) });
+        var random = new Random(int.Parse(seed, CultureInfo.InvariantCulture));
+        using var losses = new LossWatch(journal);
+        var loops = new List<Task>();
+        await using (client)
+        {
+            foreach (var exercise in (Func<Exercises, CancellationToken, Task>[])
+            [
+                (e, c) => e.LockAsync(c), (e, c) => e.LockAsync(c), (e, c) => e.ElectAsync(c), (e, c) => e.UsePermitsAsync(c), (e, c) => e.CountAsync(c),
+            ])
+            {
+                var resource = await ResourceClient.ConnectAsync(resourcePath);
+                var exercises = new Exercises(client, journal, resource, losses, new Random(random.Next()));
+                loops.Add(Task.Run(() => LoopAsync(exercise, exercises, resource, journal, finish.Token)));
+            }
+
+            loops.Add(Task.Run(() => TellCostAsync(store, journal, finish.Token)));
+            await ObeyAsync(finish);
+            await Task.WhenAll(loops);
+        }
+
+        return 0;
+    }
+
+    private static async Task LoopAsync(
+        Func<Exercises, CancellationToken, Task> exercise, Exercises exercises, ResourceClient resource, Journal journal, CancellationToken finish)
+    {
+        await using (resource)
+        {
+            while (!finish.IsCancellationRequested)
+            {
+                try
+                {
+                    await exercise(exercises, finish);
+                }
+                catch (OperationCanceledException) when (finish.IsCancellationRequested)
+                {
+                    return;
+                }
+                catch (ConclaveException e) when (e.IsTransient)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, CancellationToken.None);
+                }
+                catch (Exception e)
+                {
+                    journal.Tell(e);
+                    await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, CancellationToken.None);
+                }
+            }
+        }
+    }
+
+    private static async Task TellCostAsync(CountedStore store, Journal journal, CancellationToken finish)
+    {
+        while (!finish.IsCancellationRequested)
+        {
+            journal.Tell($"cost {store.Commits} {store.WakeUps} {store.Renewals}");
+            await Task.Delay(CostInterval, TimeProvider.System, finish).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static async Task ObeyAsync(CancellationTokenSource finish)
+    {
+        while (await Console.In.ReadLineAsync() is { } line && line != "finish")
+        {
+            if (line.Split(' ') is ["starve", var milliseconds])
+            {
+                Starve(int.Parse(milliseconds, CultureInfo.InvariantCulture));
+            }
+        }
+
+        await finish.CancelAsync();
+    }
+
+    /// <summary>Fills the pool with work that blocks, as code does that waits for tasks without awaiting them.</summary>
+    private static void Starve(int milliseconds)
+    {
+        int threads = Environment.ProcessorCount * 40;
+        var never = new ManualResetEventSlim();
+        var clock = TimeProvider.System;
+        long begun = clock.GetTimestamp();
+        for (int i = 0; i < threads; i++)
+        {
+            // all of them end at the same moment, also those that got a thread late
+            ThreadPool.UnsafeQueueUserWorkItem(_ => never.Wait((int)Math.Max(0, milliseconds - clock.GetElapsedTime(begun).TotalMilliseconds)), null);
+        }
+    }
+}
