@@ -1,0 +1,122 @@
+namespace Conclave.Torture.Tests;
+
+/// <summary>Histories that are good, and histories that are bad in one way: the oracles must tell them apart.</summary>
+public sealed class OracleTests
+{
+    [Fact]
+    public void A_good_history_has_no_violation()
+    {
+        var history = Told(
+            (1, "grant 1 lock x 1 10 0 100"), (1, "look 1 110"), (1, "look 1 190"), (1, "end 1 200 released"),
+            (2, "grant 1 lock x 1 20 50 210"), (2, "look 1 220"), (2, "end 1 230 released"),
+            (1, "grant 2 semaphore s 2 30 0 100"), (1, "look 2 110"), (1, "look 2 300"), (1, "end 2 310 released"),
+            (2, "grant 2 semaphore s 1 31 0 100"), (2, "look 2 120"), (2, "look 2 300"), (2, "end 2 310 released"));
+
+        Assert.Empty(ClaimOracles.Check(history.Holds));
+        var handOver = Assert.Single(ClaimOracles.HandOvers(history.Holds));
+        Assert.Equal(("x", 190L, 210L), (handOver.Name, handOver.From, handOver.To));
+    }
+
+    [Theory]
+    [InlineData("lock")]
+    [InlineData("leader")]
+    public void Two_that_believe_at_the_same_moment_are_found(string kind)
+    {
+        var history = Told(
+            (1, $"grant 1 {kind} x 1 10 0 100"), (1, "look 1 110"), (1, "look 1 215"), (1, "end 1 230 released"),
+            (2, $"grant 1 {kind} x 1 20 50 210"), (2, "look 1 212"), (2, "end 1 230 released"));
+
+        var violation = Assert.Single(ClaimOracles.Check(history.Holds));
+        Assert.Equal("mutual exclusion", violation.Oracle);
+        Assert.Contains("workers 1 (token 10) and 2 (token 20)", violation.What, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Who_was_killed_is_believed_until_its_last_look()
+    {
+        var history = Told(
+            (1, "grant 1 lock x 1 10 0 100"), (1, "look 1 110"), (1, "look 1 150"),
+            (2, "grant 1 lock x 1 20 50 160"), (2, "look 1 170"));
+        Assert.Empty(ClaimOracles.Check(history.Holds));
+    }
+
+    [Fact]
+    public void A_claim_in_which_nobody_ever_believed_overlaps_with_none()
+    {
+        var history = Told((1, "grant 1 lock x 1 10 0 100"), (1, "end 1 300 lost"), (2, "grant 1 lock x 1 20 50 90"), (2, "look 1 95"), (2, "look 1 290"));
+        Assert.Empty(ClaimOracles.Check(history.Holds));
+    }
+
+    [Fact]
+    public void A_token_that_falls_or_comes_twice_is_found()
+    {
+        var falls = Told((1, "grant 1 lock x 1 20 0 100"), (2, "grant 1 lock x 1 10 150 200"));
+        Assert.Contains("asked after token 20", Assert.Single(ClaimOracles.Check(falls.Holds)).What, StringComparison.Ordinal);
+
+        var twice = Told((1, "grant 1 lock x 1 20 0 100"), (2, "grant 1 lock x 1 20 50 200"));
+        Assert.Contains("was granted 2 times", Assert.Single(ClaimOracles.Check(twice.Holds)).What, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void One_permit_too_many_is_found()
+    {
+        var history = Told(
+            (1, "grant 1 semaphore s 2 10 0 100"), (1, "look 1 110"), (1, "look 1 190"),
+            (2, "grant 1 semaphore s 2 20 50 150"), (2, "look 1 160"), (2, "look 1 170"));
+        Assert.Equal("permits", Assert.Single(ClaimOracles.Check(history.Holds)).Oracle);
+    }
+
+    [Fact]
+    public void What_nobody_expected_is_kept_and_who_got_nothing_is_named()
+    {
+        var history = Told((1, "error it broke"), (1, "grant 1 lock x 1 10 0 100"), (1, "grant 2 leader e 1 10 0 100"), (1, "adding c"), (1, "added c"));
+        Assert.Equal("worker 1: error it broke", Assert.Single(history.Errors));
+        Assert.Equal("worker 1 got no semaphore", history.Missing([1], 50));
+        Assert.Equal("worker 1 got no lock", history.Missing([1], 101));
+    }
+
+    [Fact]
+    public async Task The_resource_refuses_old_tokens_for_reading_and_writing_and_counts_them_where_it_checks_nothing()
+    {
+        foreach (bool checks in (bool[])[true, false])
+        {
+            string path = Path.Combine(Path.GetTempPath(), $"conclave-torture-test-{Environment.ProcessId}-{checks}.sock");
+            await using var resource = new GuardedResource(path, checks);
+            await using var client = await ResourceClient.ConnectAsync(path);
+            Assert.Equal(0, await client.ReadAsync("x", new(1)));
+            Assert.Equal(0, await client.ReadAsync("x", new(2)));
+            Assert.Equal(!checks, await client.WriteAsync("x", new(1), 1));
+            Assert.True(await client.WriteAsync("x", new(2), 1));
+            Assert.Equal(1, resource.Stale);
+
+            // without a check one addition is lost: two were accepted, the sum is one
+            Assert.Equal([("x", 1L, checks ? 1L : 2L)], resource.Sums);
+        }
+    }
+
+    [Fact]
+    public void Wrong_options_are_refused_with_what_would_be_right()
+    {
+        Assert.Contains("sqlite", Refused("--engine", "oracle"), StringComparison.Ordinal);
+        Assert.Contains("90s", Refused("--duration", "soon"), StringComparison.Ordinal);
+        Assert.Contains("2 to 100", Refused("--workers", "1"), StringComparison.Ordinal);
+        Assert.Contains("liveness", Refused("--profile", "fast"), StringComparison.Ordinal);
+        Assert.Contains("--seed needs a value", Refused("--seed"), StringComparison.Ordinal);
+        Assert.Contains("--help", Refused("--what"), StringComparison.Ordinal);
+        var (settings, engines) = Settings.Parse(["--engine", "all", "--duration", "2m", "--profile", "liveness", "--no-fence"]);
+        Assert.Equal((TimeSpan.FromMinutes(2), Profile.Liveness, false, Arena.All.Count), (settings.Duration, settings.Profile, settings.Fences, engines.Count));
+
+        static string Refused(params string[] arguments) => Assert.Throws<ArgumentException>(() => Settings.Parse(arguments)).Message;
+    }
+
+    private static History Told(params (int Worker, string Line)[] lines)
+    {
+        var history = new History(() => 100, _ => { });
+        foreach (var (worker, line) in lines)
+        {
+            history.Hear(worker, line);
+        }
+
+        return history;
+    }
+}
