@@ -42,7 +42,7 @@ internal sealed partial class Session
     private async ValueTask<bool> PauseAsync(TimeSpan pause)
     {
         // a delay counts whole milliseconds: a part of one would be none, and the last one before the deadline full of attempts
-        var left = SafeTime + TimeSpan.FromMilliseconds(1);
+        var left = TimeSpan.FromMilliseconds(Math.Ceiling(SafeTime.TotalMilliseconds));
         CancellationToken wake;
         lock (_lock)
         {
