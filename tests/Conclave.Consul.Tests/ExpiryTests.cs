@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using Conclave.Servers;
 using Conclave.Storage;
 
@@ -21,6 +23,29 @@ public sealed class ExpiryTests(ITestOutputHelper output)
         await using var claim = await client.Lock("x").AcquireAsync().AsTask().InTime();
         output.WriteLine($"the next holder came {watch.Elapsed.TotalSeconds:F2} s after the last renewal of a session of {timeToLive.TotalSeconds} s");
         Assert.InRange(watch.Elapsed, timeToLive * 2 - TimeSpan.FromMilliseconds(50), store.Description.LatestExpiry(timeToLive));
+    }
+
+    [Fact]
+    public async Task A_node_that_fails_its_health_check_costs_no_claim()
+    {
+        await using var server = await ConsulServer.StartAsync(TestServers.Short);
+        await using var client = new ConclaveClient(server.Open("test"), FaultTests.Patient with { SessionTimeToLive = TimeSpan.FromSeconds(3) });
+        await using var claim = await client.Lock("x").AcquireAsync();
+        using var http = new HttpClient { BaseAddress = new(server.Endpoint) };
+
+        // a session as Consul makes it by itself, to see that the check is believed
+        using var created = await http.PutAsJsonAsync("v1/session/create", new JsonObject { ["Name"] = "usual" });
+        string usual = (string)(await created.Content.ReadFromJsonAsync<JsonObject>())!["ID"]!;
+        string node = (string)(await http.GetFromJsonAsync<JsonArray>($"v1/session/info/{usual}"))![0]!["Node"]!;
+        var check = new JsonObject { ["Node"] = node, ["CheckID"] = "serfHealth", ["Name"] = "Serf Health Status", ["Status"] = "critical" };
+        using var failed = await http.PutAsJsonAsync("v1/catalog/register", new JsonObject { ["Node"] = node, ["Address"] = server.Host, ["SkipNodeUpdate"] = true, ["Check"] = check });
+        Assert.True(failed.IsSuccessStatusCode, $"{failed.StatusCode}");
+        await Eventually.TrueAsync(async () => (await http.GetFromJsonAsync<JsonArray>($"v1/session/info/{usual}"))!.Count == 0);
+
+        // ours is renewed after that
+        var before = claim.SafeTime;
+        await Eventually.TrueAsync(() => claim.SafeTime > before || !claim.IsHeld);
+        Assert.True(claim.IsHeld && !claim.Lost.IsCancellationRequested);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ namespace Conclave.Samples.Tests;
 /// <summary>The code on the page is the code that is compiled: every block names a file and a region of it, and is equal to it.</summary>
 public sealed partial class PageTests
 {
-    private static readonly string Root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../.."));
+    internal static readonly string Root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../.."));
 
     [Fact]
     public void Every_code_block_of_the_page_is_a_region_of_the_sample() => Check("docs/write-your-own-store.md", atLeast: 8);

@@ -4,7 +4,7 @@ using Conclave.Sqlite;
 using Conclave.TestWorker;
 
 // A process that tests start, stop and kill. It speaks lines: one command in, one answer out.
-//   hold FILE NAME TTL_SECONDS         acquires, says "granted TOKEN WHEN"; then answers "look", "write FILE TEXT", "release"
+//   hold FILE NAME TTL_SECONDS         acquires, says "granted TOKEN WHEN"; then answers "look", "write FILE TEXT", "overwrite FILE TEXT" (unchecked), "release"
 //   traffic FILE NAMES ROUNDS SEED     takes random locks, says "NAME TOKEN CALLED GRANTED RELEASED WAITED" for each grant
 return args switch
 {
@@ -25,8 +25,8 @@ static async Task<int> HoldAsync(string file, string name, TimeSpan timeToLive)
             case ["look"]:
                 Console.WriteLine($"{claim.IsHeld} {claim.State}");
                 break;
-            case ["write", var resource, var text]:
-                Console.WriteLine(await FencedFile.TryAppendAsync(resource, claim.Token, text) ? "accepted" : "refused");
+            case ["write" or "overwrite", var resource, var text]:
+                Console.WriteLine(await FencedFile.TryAppendAsync(resource, claim.Token, text, checks: line.StartsWith('w')) ? "accepted" : "refused");
                 break;
             case ["release"]:
                 Console.WriteLine(await claim.ReleaseAsync());

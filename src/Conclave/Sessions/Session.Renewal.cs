@@ -41,7 +41,8 @@ internal sealed partial class Session
     /// <summary>Waits for the next renewal, the deadline, or a call for an early one. False when there is nothing more to renew.</summary>
     private async ValueTask<bool> PauseAsync(TimeSpan pause)
     {
-        var left = SafeTime;
+        // a delay counts whole milliseconds: a part of one would be none, and the last one before the deadline full of attempts
+        var left = TimeSpan.FromMilliseconds(Math.Ceiling(SafeTime.TotalMilliseconds));
         CancellationToken wake;
         lock (_lock)
         {

@@ -39,6 +39,20 @@ public sealed class SessionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task In_the_last_millisecond_before_the_deadline_nobody_asks_without_end()
+    {
+        var claim = await _client.Lock("x").AcquireAsync();
+        int attempts = 0;
+        _store.OnRenew = next => Interlocked.Increment(ref attempts) < 1000 ? throw new StoreUnavailableException("cut off") : next();
+
+        _time.Advance(claim.SafeTime - TimeSpan.FromMilliseconds(0.5));
+
+        await Eventually.TrueAsync(() => Volatile.Read(ref attempts) >= 4);
+        Assert.True(claim.IsHeld);
+        Assert.InRange(Volatile.Read(ref attempts), 4, 20);
+    }
+
+    [Fact]
     public async Task A_store_can_be_left_open()
     {
         var store = new InterceptedStore(new MemoryStore());

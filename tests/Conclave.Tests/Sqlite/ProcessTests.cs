@@ -1,5 +1,6 @@
 using System.Globalization;
 using Conclave.Sqlite;
+using Conclave.Storage;
 
 namespace Conclave.Tests.Sqlite;
 
@@ -55,6 +56,11 @@ public sealed class ProcessTests : IDisposable
 
         Assert.Equal("False Lost", await holder.AskAsync("look"));
         Assert.Equal("refused", await holder.AskAsync($"write {resource} third"));
+
+        // and without the check it would have been written over the later one
+        File.Copy(resource, _folder.In("careless.txt"));
+        Assert.Equal("accepted", await holder.AskAsync($"overwrite {_folder.In("careless.txt")} third"));
+        Assert.Equal([$"{token} first", $"{nextToken} second", $"{token} third"], await File.ReadAllLinesAsync(_folder.In("careless.txt")));
         Assert.Equal("False", await holder.AskAsync("release"));
         Assert.Equal("True Safe", await next.AskAsync("look"));
         Assert.Equal(2, (await File.ReadAllLinesAsync(resource)).Length);
@@ -88,6 +94,42 @@ public sealed class ProcessTests : IDisposable
                 Assert.True(after.Granted >= before.Released, $"{name.Key}: {after} was granted while {before} held it");
             }
         }
+    }
+
+    [Fact]
+    public async Task Processes_that_are_killed_at_any_moment_leave_a_sound_file_and_no_claim()
+    {
+        string[] names = ["n0", "n1"];
+        var tokens = new Dictionary<string, FencingToken>();
+        var random = new Random(7);
+        await using (var client = new ConclaveClient(new SqliteStore(_file)))
+        {
+            for (int round = 0; round < 5; round++)
+            {
+                var workers = Enumerable.Range(0, 3).Select(i => Worker.Start("traffic", _file, "2", "100000", $"{(round * 3) + i}")).ToArray();
+                await Eventually.TrueAsync(async () => (await Task.WhenAll(names.Select(n => client.Lock(n).InspectAsync().AsTask()))).Sum(q => q.Contenders.Length) == 3);
+
+                // any moment will do, and none is waited for
+                Thread.SpinWait(random.Next(1_000_000));
+                foreach (var worker in workers)
+                {
+                    // which kills it, while the others go on
+                    await worker.DisposeAsync();
+                }
+
+                foreach (string name in names)
+                {
+                    await using var claim = await client.Lock(name).AcquireAsync().InTime();
+                    Assert.True(claim.Token > tokens.GetValueOrDefault(name), $"{claim.Token} after {tokens.GetValueOrDefault(name)}");
+                    tokens[name] = claim.Token;
+                }
+            }
+
+            Assert.Empty((await client.Store.CommitAsync(new Transaction(reads: [Read.Scan("lock/")]))).Reads[0]);
+        }
+
+        using var connection = Connection.Open(_file);
+        Assert.Equal("ok", connection.Execute("PRAGMA integrity_check"));
     }
 
     private async Task<Worker> StartWaiterAsync(ConclaveClient observer)

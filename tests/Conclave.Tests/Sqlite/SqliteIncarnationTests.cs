@@ -77,6 +77,39 @@ public sealed class SqliteIncarnationTests : IDisposable
     }
 
     [Fact]
+    public async Task After_a_restored_backup_tokens_are_given_a_second_time_until_the_epoch_is_raised()
+    {
+        await TokenAfterAsync(locks: 3);
+        File.Copy(_folder.File, _folder.In("backup"));
+        var last = await TokenAfterAsync(locks: 50);
+
+        // nobody can tell that this is not what was there all the time
+        File.Copy(_folder.In("backup"), _folder.File, overwrite: true);
+        Assert.True(await TokenAfterAsync(locks: 1) < last);
+
+        File.Copy(_folder.In("backup"), _folder.File, overwrite: true);
+        await using (var store = _folder.Open())
+        {
+            await store.PutAsync(StoreNames.EpochKey, StoreEpoch.ToValue(1));
+        }
+
+        Assert.True(await TokenAfterAsync(locks: 1) > last);
+
+        async Task<FencingToken> TokenAfterAsync(int locks)
+        {
+            await using var client = new ConclaveClient(_folder.Open());
+            FencingToken token = default;
+            for (int i = 0; i < locks; i++)
+            {
+                await using var claim = await client.Lock("x").AcquireAsync();
+                token = claim.Token;
+            }
+
+            return token;
+        }
+    }
+
+    [Fact]
     public void This_boot_has_an_id()
     {
         var current = Incarnation.Current();

@@ -123,6 +123,54 @@ public static partial class ClaimConformance
         Check.Equal("0 1 2 3 4", string.Join(' ', order), "the order in which clients were served");
     });
 
+    /// <summary>Ten that wait in one process, and one of another that came before them.</summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static Task ACrowdInOneProcessDoesNotOvertakeAnother(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
+    {
+        var (one, two) = (rig.Client(), rig.Client());
+        var held = await one.AcquireAsync().ConfigureAwait(false);
+        var order = new ConcurrentQueue<string>();
+        var waiting = await two.QueueUpAsync(2).ConfigureAwait(false);
+        var served = Enumerable.Range(0, 10).Select(_ => ServeAsync(one.Lock().AcquireAsync().AsTask(), "crowd")).ToArray();
+        await one.ReleaseAsync(held).ConfigureAwait(false);
+        await rig.SoonAsync(Task.WhenAll([.. served, ServeAsync(waiting.Task, "other")]), "everybody who waits is served").ConfigureAwait(false);
+        Check.Equal("other", order.First(), "who is served first after the holder");
+        Check.Equal(11, order.Count, "how many were served");
+
+        async Task ServeAsync(Task<Claim> acquire, string who)
+        {
+            var claim = await acquire.ConfigureAwait(false);
+            order.Enqueue(who);
+            await claim.DisposeAsync().ConfigureAwait(false);
+        }
+    });
+
+    /// <summary>The process that is next in line dies, and its place goes with its session.</summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static Task AWaiterThatDiesHoldsUpNobodyBehindIt(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
+    {
+        var (one, two, three) = (rig.Client(), rig.Client(), rig.Client());
+        var held = await one.AcquireAsync().ConfigureAwait(false);
+        var dies = await two.QueueUpAsync(2).ConfigureAwait(false);
+        var waiting = await three.QueueUpAsync(3).ConfigureAwait(false);
+        var place = (await rig.QueueAsync().ConfigureAwait(false))[1];
+        two.Store.OnCommit = (_, _) => throw new StoreUnavailableException("dead");
+        two.Store.OnOpen = _ => throw new StoreUnavailableException("dead");
+        await rig.Behind.CloseSessionAsync(place.Session!.Value).ConfigureAwait(false);
+        await rig.QueuedAsync(2).ConfigureAwait(false);
+        Check.That(!waiting.Task.IsCompleted && held.IsHeld, "who waits is not granted because the one before it died");
+        await one.ReleaseAsync(held).ConfigureAwait(false);
+        var next = await three.GrantedAsync(waiting).ConfigureAwait(false);
+        Check.That(next.Token > held.Token, $"the later token {next.Token} is larger than {held.Token}");
+
+        // it comes back to life, at the end of the queue
+        two.Store.Reset();
+        await rig.QueueBecomesAsync(2).ConfigureAwait(false);
+        Check.That(next.IsHeld && !dies.Task.IsCompleted, "who comes back takes nothing from the holder");
+        await three.ReleaseAsync(next).ConfigureAwait(false);
+        _ = await two.GrantedEventuallyAsync(dies).ConfigureAwait(false);
+    });
+
     /// <summary>The others sleep on.</summary>
     /// <param name="harness">An empty namespace.</param>
     public static Task OnlyTheNextInLineIsWokenByARelease(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>

@@ -31,6 +31,8 @@ public static partial class ClaimConformance
     [
         Case(Exclusive, OneClientAtATimeHoldsAndAReleaseLetsTheNextOneIn),
         Case(Exclusive, ClientsAreServedInTheOrderInWhichTheyCame),
+        Case(Exclusive, ACrowdInOneProcessDoesNotOvertakeAnother),
+        Case(Exclusive, AWaiterThatDiesHoldsUpNobodyBehindIt),
         Case(Exclusive, ATimeoutEndsTheWaitAndLeavesNothingBehind),
         Case(Exclusive, NamesThatLookAlikeNeverMeet),
         Case(Exclusive, InspectingTellsWhoHoldsAndWhoWaits),
