@@ -61,8 +61,10 @@ internal static class NtpRound
             }
 
             var readable = open.Select(e => e.Socket).ToList();
-            Socket.Select(readable, null, null, left < Slice ? left : Slice);
-            foreach (var exchange in open.Where(e => readable.Contains(e.Socket)).ToArray())
+            // a port that nobody listens on is told as an error, and only to who asks for errors
+            var failed = open.Select(e => e.Socket).ToList();
+            Socket.Select(readable, null, failed, left < Slice ? left : Slice);
+            foreach (var exchange in open.Where(e => readable.Contains(e.Socket) || failed.Contains(e.Socket)).ToArray())
             {
                 if (exchange.Read() is { } reply)
                 {
