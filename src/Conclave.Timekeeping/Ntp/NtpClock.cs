@@ -122,6 +122,12 @@ public sealed partial class NtpClock : SynchronizedClock
         {
             LogProblem(server.Address.Text, trouble.Reason);
         }
+
+        // who waits for a first time does not wait for those who do not answer
+        if (Estimate.State == ClockState.Unsynchronized && server.Problem is null)
+        {
+            Decide();
+        }
     }
 
     /// <summary>Decides what the time is, from what all servers have said so far.</summary>
