@@ -12,6 +12,10 @@ internal static class TimeHelpText
 
         See 'conclave time show --help' and 'conclave time skew --help'.
 
+        Examples:
+          conclave time show
+          conclave time skew
+
         """;
 
     public const string Show = """
