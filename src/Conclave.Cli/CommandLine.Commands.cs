@@ -17,6 +17,9 @@ internal sealed partial class CommandLine
     private readonly Option<string?> _count = new("--count");
     private readonly Option<bool> _read = new("--read");
     private readonly Option<bool> _write = new("--write");
+    private readonly Option<string[]> _server = new("--server");
+    private readonly Option<string?> _group = new("--group");
+    private readonly Option<bool> _watch = new("--watch");
 
     private void AddCommands()
     {
@@ -41,6 +44,11 @@ internal sealed partial class CommandLine
         Add(_root, counter, ToolsHelpText.Counter, null);
         Add(counter, new("get") { _name }, ToolsHelpText.Counter, _ => CounterCommands.GetAsync(Named()));
         Add(counter, new("add") { _name, _delta }, ToolsHelpText.Counter, messages => CounterCommands.AddAsync(Named(), Delta(), messages));
+
+        var time = new Command("time");
+        Add(_root, time, TimeHelpText.Time, null);
+        Add(time, new("show") { _server, _watch }, TimeHelpText.Show, _ => TimeCommands.ShowAsync(TimeShow()));
+        Add(time, new("skew") { _server, _group, _watch }, TimeHelpText.Skew, messages => TimeSkewCommand.RunAsync(TimeSkew(), messages));
 
         var store = new Command("store");
         Add(_root, store, HelpText.Store, null);
@@ -87,6 +95,19 @@ internal sealed partial class CommandLine
         return store is null || Global.Store is null
             ? new(Global, store)
             : throw CliException.Usage("which store? Give it once: conclave store check URI");
+    }
+
+    private TimeSettings TimeShow()
+    {
+        RunsNothing();
+        return new(Global, _result.GetValue(_server) ?? [], _result.GetValue(_watch));
+    }
+
+    private TimeSkewSettings TimeSkew()
+    {
+        string group = _result.GetValue(_group) ?? "all";
+        CheckName(group);
+        return new(TimeShow(), group);
     }
 
     private long Delta() => _result.GetValue(_delta) is not { } text ? 1

@@ -20,3 +20,12 @@ internal sealed record StoreCheckSettings(GlobalSettings Global, string? Store);
 
 /// <summary>What a command that looks at something by name, or changes it, was asked for.</summary>
 internal sealed record NameSettings(GlobalSettings Global, string Name);
+
+/// <summary>What <c>conclave time show</c> was asked to show.</summary>
+/// <param name="Global">The options of every command.</param>
+/// <param name="Servers">The time servers; none for the clock of this machine.</param>
+/// <param name="Watch">Until it is interrupted.</param>
+internal sealed record TimeSettings(GlobalSettings Global, IReadOnlyList<string> Servers, bool Watch);
+
+/// <summary>What <c>conclave time skew</c> was asked to compare.</summary>
+internal sealed record TimeSkewSettings(TimeSettings Time, string Group);

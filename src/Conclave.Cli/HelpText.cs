@@ -12,6 +12,8 @@ internal static class HelpText
           conclave leader show|watch NAME                   show who leads
           conclave group join|list|watch NAME               join and show groups of processes
           conclave counter get|add NAME                     count together
+          conclave time show [--server HOST]…               what time it is, and how wrong that may be
+          conclave time skew                                compare the clocks of all processes
           conclave completion bash|zsh|fish                 complete commands in your shell
           conclave status [NAME] [options]                  show holders and waiters
           conclave store check [URI] [options]              try a store, and tell what it guarantees

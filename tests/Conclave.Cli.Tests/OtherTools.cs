@@ -119,6 +119,9 @@ public sealed class OtherTools
     [InlineData("conclave counter add x --js", "--json")]
     [InlineData("conclave lock x --w", "--wait")]
     [InlineData("conclave el", "elect")]
+    [InlineData("conclave time ", "show skew --store --json --quiet --help")]
+    [InlineData("conclave time show --se", "--server")]
+    [InlineData("conclave time skew --g", "--group")]
     public async Task Bash_completes_what_the_grammar_knows(string line, string expected)
     {
         await using var sandbox = new Sandbox();

@@ -78,6 +78,24 @@ internal sealed record ContenderDocument(string? Host, int? Pid, string? Process
         contender.Host, contender.ProcessId, contender.Process, contender.Label, contender.Token.Value, contender.Since?.UtcDateTime);
 }
 
+/// <summary>What <c>conclave time show --json</c> prints, and <c>--watch</c> per line. Null: unknown; no bound is claimed.</summary>
+internal sealed record ClockDocument(
+    DateTime Time, DateTime? Earliest, DateTime? Latest, string State, double? UncertaintySeconds, double OffsetSeconds, double? AgeSeconds, string Explanation,
+    IReadOnlyList<ClockSourceDocument> Sources);
+
+/// <summary>One time server, or the kernel.</summary>
+internal sealed record ClockSourceDocument(
+    string Name, string? Address, string Verdict, string Reason, double? OffsetSeconds, double? UncertaintySeconds, double? DelaySeconds, int? Stratum, double? AgeSeconds);
+
+/// <summary>What <c>conclave time skew --json</c> prints, and <c>--watch</c> per line.</summary>
+internal sealed record ClockSkewDocument(DateTime Time, string Group, bool HasMajority, IReadOnlyList<ComparedClockDocument> Clocks);
+
+/// <summary>One clock in a comparison.</summary>
+internal sealed record ComparedClockDocument(
+    string Id, string Name, string Verdict, double? OffsetSeconds, double? ResolutionSeconds, double? UncertaintySeconds, double? ApartSeconds, bool IsMine);
+
+[JsonSerializable(typeof(ClockDocument))]
+[JsonSerializable(typeof(ClockSkewDocument))]
 [JsonSerializable(typeof(LockEvent))]
 [JsonSerializable(typeof(StatusDocument))]
 [JsonSerializable(typeof(StoreCheckDocument))]

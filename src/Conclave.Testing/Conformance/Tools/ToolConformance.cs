@@ -87,6 +87,11 @@ public static partial class ToolConformance
         Case(DoneOnce, WhoWaitsForACountdownSurvivesAnOutage),
         Case(DoneOnce, AnotherCountIsRefusedUntilItIsReset),
         Case(DoneOnce, ImpossibleCountsAreRefused),
+        Case(Skew, ClocksThatAgreeAreToldToAgree),
+        Case(Skew, AClockThatCannotBeRightIsReportedToEverybody),
+        Case(Skew, WithoutAMajorityNoClockIsBlamed),
+        Case(Skew, AClockWithoutABoundIsNotBlamedAndWhoDoesNotAnswerIsNamed),
+        Case(ClocksStay, AClockWhoseSessionEndsJoinsAgain),
     ];
 
     private static ConformanceCase Case(string contract, Func<StoreHarness, Task> run, [CallerArgumentExpression(nameof(run))] string name = "") =>
