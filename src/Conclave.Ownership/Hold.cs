@@ -154,15 +154,19 @@ internal sealed partial class Hold
             var pause = (_lasts / 2) - Time.GetElapsedTime(_sentAt);
             while (await PauseAsync(pause).ConfigureAwait(false))
             {
-                if (await TryRefreshAsync().ConfigureAwait(false))
+                switch (await TryRefreshAsync().ConfigureAwait(false))
                 {
-                    pause = (_lasts / 2) - Time.GetElapsedTime(_sentAt);
-                    retry = first;
-                }
-                else
-                {
-                    pause = Backoff.Jitter(retry);
-                    retry = retry * 2 < _lasts / 4 ? retry * 2 : _lasts / 4;
+                    case true:
+                        pause = (_lasts / 2) - Time.GetElapsedTime(_sentAt);
+                        retry = first;
+                        break;
+                    case false:
+                        pause = Backoff.Jitter(retry);
+                        retry = first * 2;
+                        break;
+                    default:
+                        pause = TimeSpan.Zero;
+                        break;
                 }
             }
         }
@@ -183,7 +187,8 @@ internal sealed partial class Hold
         return !_stop.IsCancellationRequested && IsLive();
     }
 
-    private async ValueTask<bool> TryRefreshAsync()
+    /// <summary>Refreshes once. Null when it is to be tried again at once, by what is known now.</summary>
+    private async ValueTask<bool?> TryRefreshAsync()
     {
         using var limit = new CancellationTokenSource(Left is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero, Time);
         try
@@ -202,12 +207,17 @@ internal sealed partial class Hold
             Volatile.Write(ref _seen, answer);
             if (answer.Accepted)
             {
-                Volatile.Write(ref _sentAt, answer.SentAt);
+                // a late answer extends nothing: the deadline that stood while it was under way decides
+                if (IsLive())
+                {
+                    Volatile.Write(ref _sentAt, answer.SentAt);
+                }
+
                 return true;
             }
 
             // a refresh of ours whose answer was lost has landed since: the next one goes by the record as it is
-            return false;
+            return null;
         }
         catch (Exception e) when (e is ConclaveException or OperationCanceledException)
         {

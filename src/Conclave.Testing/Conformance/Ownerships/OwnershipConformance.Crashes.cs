@@ -81,7 +81,7 @@ public static partial class OwnershipConformance
             next.Clock.StepWallClock(TimeSpan.FromHours(-direction));
             var held = await OwnAsync(rig, Lively(rig, owner)).ConfigureAwait(false);
             var waits = await LineUpAsync(rig, Lively(rig, next), 1).ConfigureAwait(false);
-            await rig.PassAsync(Interval(rig) * 2).ConfigureAwait(false);
+            await rig.PassAsync(Interval(rig) * 1.25).ConfigureAwait(false);
             Check.That(!waits.Own.IsCompleted && !held.Lost.IsCancellationRequested, "nobody takes over from an owner that refreshes, however late it is there");
             Crash(owner);
             long crashed = rig.Clock.GetTimestamp();

@@ -48,7 +48,7 @@ public static partial class OwnershipConformance
     private static ConformanceCase Case(string contract, Func<StoreHarness, Task> run, [CallerArgumentExpression(nameof(run))] string name = "") => new(name, contract, run);
 
     /// <summary>An interval that may pass in a case: short where time is real.</summary>
-    private static TimeSpan Interval(ClaimRig rig) => TimeSpan.FromSeconds(rig.StandsStill ? 2 : rig.Harness.FollowsClock ? 4 : 1);
+    private static TimeSpan Interval(ClaimRig rig) => TimeSpan.FromSeconds(rig.StandsStill ? 2 : rig.Harness.FollowsClock ? 3 : 1);
 
     /// <summary>Intervals that pass in a case.</summary>
     private static OwnerOptions Quick(ClaimRig rig) => new() { RefreshInterval = Interval(rig), AcquireInterval = Interval(rig) / 4 };
