@@ -19,6 +19,7 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
     private readonly TimeSpan _lasts = options.RefreshInterval;
     private TimeSpan _pause = Backoff.Start;
     private long _answeredAt;
+    private long _writtenAt;
     private bool _isInLine;
     private bool _isDoubtful;
     private long? _takenInDoubtAt;
@@ -27,7 +28,6 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
 
     private TimeProvider Time => owners.Time;
 
-    private byte[] Record => OwnerRecord.Of($"{owner}#{_slug}", Time.GetUtcNow(), _lasts).ToBytes();
 
     /// <summary>Runs it, within the local turn.</summary>
     /// <returns>What is held; null when the timeout came first.</returns>
@@ -40,7 +40,7 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
         try
         {
             _answeredAt = startedAt;
-            var move = new Move(Moves.TakeAbsent(keys, Record), IsTake: true);
+            var move = new Move(Moves.TakeAbsent(keys, NewRecord()), IsTake: true);
             while (hold is null)
             {
                 seen = await TrySendAsync(move, either.Token).ConfigureAwait(false);
@@ -63,7 +63,7 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
                 }
                 else
                 {
-                    move = _isInLine ? await WaitAsync(seen, left, either.Token).ConfigureAwait(false) : new(Moves.Wait(keys, _slug, Record));
+                    move = _isInLine ? await WaitAsync(seen, left, either.Token).ConfigureAwait(false) : new(Moves.Wait(keys, _slug, NewRecord()));
                 }
             }
 
@@ -89,11 +89,19 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
     {
         // when it was handed to us is not known, but it was not long ago: a hint told us, or one of our looks at short intervals
         long handedAt = Time.GetTimestamp() - (long)(_lasts.TotalSeconds / 4 * Time.TimestampFrequency);
-        long sentAt = made.IsTake && seen.Accepted ? seen.SentAt : _takenInDoubtAt ?? handedAt;
+        long sentAt = made.IsTake && seen.Accepted ? _writtenAt : _takenInDoubtAt ?? handedAt;
         int place = seen.PlaceOf(_slug);
         return place < 0 && Time.GetElapsedTime(sentAt) <= _lasts / 2
             ? (new Hold(owners, options, owner, _slug, seen, sentAt, _isDoubtful), made)
-            : (null, new(Moves.Take(seen, place, skips: false, Record), IsTake: true));
+            : (null, new(Moves.Take(seen, place, skips: false, NewRecord()), IsTake: true));
+    }
+
+    /// <summary>A record that is good from now on.</summary>
+    private byte[] NewRecord()
+    {
+        // before its expiry is computed: whoever reads that must not believe less than we do
+        _writtenAt = Time.GetTimestamp();
+        return OwnerRecord.Of($"{owner}#{_slug}", Time.GetUtcNow(), _lasts).ToBytes();
     }
 
     /// <summary>What is to be done at once, or null.</summary>
@@ -104,7 +112,7 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
         _isInLine = place >= 0;
         bool isNext = place == 0 || (!_isInLine && seen.Waiters.IsEmpty);
         return (isNext && seen.IsFree) || (_isInLine && _still.Now >= Patience(seen, place))
-            ? new(Moves.Take(seen, place, skips: true, Record), IsTake: true)
+            ? new(Moves.Take(seen, place, skips: true, NewRecord()), IsTake: true)
             : null;
     }
 
@@ -144,13 +152,12 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
         (_wokenAt, _wakeUps) = (Time.GetTimestamp(), _wakeUps + 1);
 
         // the first one asks by trying: that finds what it was handed as well, and needs no second round trip for what was left to be taken
-        return isHinted && place == 0 ? new(Moves.TakeAbsent(keys, seen.Waiters[0], Record), IsTake: true) : new(keys.ReadAll);
+        return isHinted && place == 0 ? new(Moves.TakeAbsent(keys, seen.Waiters[0], NewRecord()), IsTake: true) : new(keys.ReadAll);
     }
 
     /// <summary>Sends, and pauses after a failure. Who stands in line survives outages.</summary>
     private async ValueTask<KeyState?> TrySendAsync(Move move, CancellationToken cancellationToken)
     {
-        long sentAt = Time.GetTimestamp();
         try
         {
             // not the caller's token: what was sent is to be known, so that nothing of it stays
@@ -163,7 +170,7 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
             if (e is OutcomeUnknownException && !move.Transaction.IsReadOnly)
             {
                 _isDoubtful = true;
-                _takenInDoubtAt = move.IsTake ? sentAt : _takenInDoubtAt;
+                _takenInDoubtAt = move.IsTake ? _writtenAt : _takenInDoubtAt;
             }
 
             if (!_isInLine && Time.GetElapsedTime(_answeredAt) + _pause > owners.Coordinator.Options.OperationTimeout)

@@ -193,6 +193,8 @@ internal sealed partial class Hold
         using var limit = new CancellationTokenSource(Left is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero, Time);
         try
         {
+            // before its expiry is computed: whoever reads that must not believe less than we do
+            long sentAt = Time.GetTimestamp();
             var record = OwnerRecord.Of($"{Volatile.Read(ref _owner)}#{_slug}", Time.GetUtcNow(), _lasts).ToBytes();
             var commit = _owners.CommitAsync(_keys, Moves.Refresh(_seen, record), limit.Token);
 
@@ -210,7 +212,7 @@ internal sealed partial class Hold
                 // a late answer extends nothing: the deadline that stood while it was under way decides
                 if (IsLive())
                 {
-                    Volatile.Write(ref _sentAt, answer.SentAt);
+                    Volatile.Write(ref _sentAt, sentAt);
                 }
 
                 return true;

@@ -7,9 +7,9 @@ namespace Conclave.Ownership;
 internal sealed class KeyState
 {
     /// <exception cref="StoreFormatException">The record is none.</exception>
-    public KeyState(OwnerKeys keys, CommitResult answer, long sentAt, long receivedAt)
+    public KeyState(OwnerKeys keys, CommitResult answer, long receivedAt)
     {
-        (Keys, Accepted, Revision, SentAt, ReceivedAt) = (keys, answer.Accepted, answer.Revision, sentAt, receivedAt);
+        (Keys, Accepted, Revision, ReceivedAt) = (keys, answer.Accepted, answer.Revision, receivedAt);
         RecordEntry = answer.Get(0);
         Waiters = answer.Reads[1].Length < 2 ? answer.Reads[1] : [.. answer.Reads[1].OrderBy(w => w.CreateRevision)];
         Record = RecordEntry is null ? null : OwnerRecord.TryParse(RecordEntry.Value)
@@ -23,10 +23,7 @@ internal sealed class KeyState
 
     public long Revision { get; }
 
-    /// <summary>When the question was sent, and when the answer came, on our own clock.</summary>
-    public long SentAt { get; }
-
-    /// <inheritdoc cref="SentAt"/>
+    /// <summary>When the answer came, on our own clock.</summary>
     public long ReceivedAt { get; }
 
     public Entry? RecordEntry { get; }

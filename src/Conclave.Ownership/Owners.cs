@@ -26,12 +26,11 @@ internal sealed class Owners : IAsyncDisposable
 
     public static Owners Of(Coordinator coordinator) => coordinator.Part(c => new Owners(c));
 
-    /// <summary>Commits, within the operation timeout, and reads the answer.</summary>
+    /// <summary>Commits, and reads the answer.</summary>
     public async ValueTask<KeyState> CommitAsync(OwnerKeys keys, Transaction transaction, CancellationToken cancellationToken)
     {
-        long sentAt = Time.GetTimestamp();
         var answer = await Coordinator.CommitAsync(transaction, cancellationToken).ConfigureAwait(false);
-        return new(keys, answer, sentAt, Time.GetTimestamp());
+        return new(keys, answer, Time.GetTimestamp());
     }
 
     public void Add(Hold hold) => _holds.TryAdd(hold, 0);

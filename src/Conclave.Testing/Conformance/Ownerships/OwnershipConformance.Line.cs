@@ -127,18 +127,23 @@ public static partial class OwnershipConformance
         held = await EventuallyAsync(rig, next.Own).ConfigureAwait(false);
 
         // the second one knows of the third since it owns
+        var between = new ConcurrentQueue<Held>();
         second.Store.OnCommit = async (transaction, proceed) =>
         {
             var result = await proceed().ConfigureAwait(false);
             if (IsWithdrawal(transaction) && result.Accepted)
             {
-                var between = await Calm(newcomer).TryOwnAsync("x", "newcomer").ConfigureAwait(false);
-                Check.That(between is null, "a newcomer that tries right after a release finds the key handed over");
+                if (await Calm(newcomer).TryOwnAsync("x", "newcomer").ConfigureAwait(false) is { } own)
+                {
+                    rig.Keep(own);
+                    between.Enqueue(own);
+                }
             }
 
             return result;
         };
         await GiveUpAsync(rig, held).ConfigureAwait(false);
+        Check.That(between.IsEmpty, "a newcomer that tries right after a release finds the key handed over");
         held = await EventuallyAsync(rig, last.Own).ConfigureAwait(false);
         await GiveUpAsync(rig, held).ConfigureAwait(false);
     });
