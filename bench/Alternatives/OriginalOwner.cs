@@ -78,7 +78,8 @@ internal sealed class OriginalOwner(IStore store, Func<string, string> keyOf, Ti
                 sleep = acquireInterval * (2 + (RandomNumberGenerator.GetInt32(1000) / 1000.0)) / 3;
             }
 
-            await Task.Delay(sleep, time, cancellationToken);
+            // a timer of .NET has whole milliseconds, and a record that expires now has not expired yet
+            await Task.Delay(sleep > TimeSpan.FromMilliseconds(1) ? sleep : TimeSpan.FromMilliseconds(1), time, cancellationToken);
         }
     }
 

@@ -22,6 +22,7 @@ internal sealed record OwnSettings(
 internal static class OwnCommand
 {
     private const string Kind = "ownership";
+    private const string Free = "free again";
 
     private static readonly TimeSpan FirstReport = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LiveInterval = TimeSpan.FromSeconds(1);
@@ -122,7 +123,11 @@ internal static class OwnCommand
                 await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
                 string holder = await HolderAsync(owner, settings.Key, cancellationToken).ConfigureAwait(false);
                 string text = $"waiting {Duration.Format(time.GetElapsedTime(since))} for '{settings.Key}'; it is {holder}";
-                if (messages.IsJson)
+                if (holder == Free)
+                {
+                    // about to become ours, or that of who is first in line
+                }
+                else if (messages.IsJson)
                 {
                     messages.Event(new() { Event = "waiting", Kind = Kind, Name = settings.Key, Message = text, WaitedSeconds = Math.Round(time.GetElapsedTime(since).TotalSeconds, 3) });
                 }
@@ -147,7 +152,7 @@ internal static class OwnCommand
         try
         {
             var seen = await owner.InspectAsync(key, cancellationToken).ConfigureAwait(false);
-            return seen.Owner is { } other ? $"owned by {(other.LastIndexOf('#') is >= 0 and var slug ? other[..slug] : other)}" : "free again";
+            return seen.Owner is { } other ? $"owned by {(other.LastIndexOf('#') is >= 0 and var slug ? other[..slug] : other)}" : Free;
         }
         catch (ConclaveException)
         {

@@ -9,6 +9,8 @@ internal sealed class OwnOptions
 {
     private const string IntervalRange = "from 10ms to 10m";
 
+    // a command runs for longer than a merge, often on a machine that is busy with it: a false loss costs more than a late successor
+    private static readonly TimeSpan DefaultRefresh = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DefaultGrace = TimeSpan.FromSeconds(5);
 
     private readonly Option<string?> _wait = new("--wait");
@@ -64,7 +66,7 @@ internal sealed class OwnOptions
         var defaults = new OwnerOptions();
         var options = new OwnerOptions
         {
-            RefreshInterval = Interval("--refresh", result.GetValue(_refresh)) ?? defaults.RefreshInterval,
+            RefreshInterval = Interval("--refresh", result.GetValue(_refresh)) ?? DefaultRefresh,
             AcquireInterval = Interval("--acquire", result.GetValue(_acquire)) ?? defaults.AcquireInterval,
         };
         var longest = tryOnce ? TimeSpan.Zero : wait is null ? Timeout.InfiniteTimeSpan : Duration.Parse("--wait", wait);

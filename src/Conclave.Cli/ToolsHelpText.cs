@@ -79,8 +79,8 @@ internal static class ToolsHelpText
           --on-lost ignore     when the ownership is lost, say so and let the command go on (the default)
           --on-lost terminate  send it SIGTERM then, and SIGKILL after the grace; exit with 70
           --grace DURATION     how long it has to end then (5s)
-          --refresh DURATION   how long an ownership is good without a refresh, 10ms to 10m (400ms): after a
-                               crash the next one runs that much later; all who share keys should agree
+          --refresh DURATION   how long an ownership is good without a refresh, 10ms to 10m (2s): after a crash
+                               the next one runs that much later; all who share keys should agree
           --acquire DURATION   how often the first in line looks when no hint comes (150ms)
           --owner TEXT         what others see (HOST:PID)
           --prefix TEXT        what keys have in common; those of other prefixes are other keys (cli)

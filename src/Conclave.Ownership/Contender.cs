@@ -132,7 +132,8 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
         // a little later than that, so that those far behind do not move in step; the first one looks at short intervals, as the original meant to
         longest = place > 0 ? Backoff.Jitter(longest * 1.1, 0.1) : Shorter(longest, Backoff.Jitter(options.AcquireInterval * 5 / 6, 0.2));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var timer = new CancellationTokenSource(Shorter(longest, left), Time);
+        longest = Shorter(longest, left);
+        using var timer = new CancellationTokenSource(longest > TimeSpan.Zero ? longest : TimeSpan.Zero, Time);
         using var link = timer.Token.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), limit);
         bool isHinted = false;
         try

@@ -190,7 +190,8 @@ internal sealed partial class Hold
     /// <summary>Refreshes once. Null when it is to be tried again at once, by what is known now.</summary>
     private async ValueTask<bool?> TryRefreshAsync()
     {
-        using var limit = new CancellationTokenSource(Left is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero, Time);
+        var left = Left < _owners.Coordinator.Options.OperationTimeout ? Left : _owners.Coordinator.Options.OperationTimeout;
+        using var limit = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, Time);
         try
         {
             // before its expiry is computed: whoever reads that must not believe less than we do
