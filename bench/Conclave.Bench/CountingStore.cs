@@ -7,10 +7,14 @@ internal sealed class CountingStore(IStore inner) : IStore
 {
     private int _commits;
     private int _renewals;
+    private int _waits;
 
     public int Commits => Volatile.Read(ref _commits);
 
     public int Renewals => Volatile.Read(ref _renewals);
+
+    /// <summary>Waits for hints.</summary>
+    public int Waits => Volatile.Read(ref _waits);
 
     public StoreDescription Description => inner.Description;
 
@@ -20,8 +24,14 @@ internal sealed class CountingStore(IStore inner) : IStore
         return inner.CommitAsync(transaction, cancellationToken);
     }
 
-    public ValueTask<long> WaitForChangeAsync(string prefix, long afterRevision, CancellationToken cancellationToken = default) =>
-        inner.WaitForChangeAsync(prefix, afterRevision, cancellationToken);
+    public ValueTask<long> WaitForChangeAsync(string prefix, long afterRevision, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _waits);
+        return inner.WaitForChangeAsync(prefix, afterRevision, cancellationToken);
+    }
+
+    /// <summary>Begins to count anew.</summary>
+    public void Reset() => _commits = _renewals = _waits = 0;
 
     public ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) =>
         inner.OpenSessionAsync(timeToLive, cancellationToken);

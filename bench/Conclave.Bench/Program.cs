@@ -18,6 +18,10 @@ return args switch
     ["tool-worker", "permits", var uri, var name, var permits, var hold, var span] => await ToolWorker.UsePermitsAsync(
         uri, name, int.Parse(permits, null), TimeSpan.FromMilliseconds(int.Parse(hold, null)), TimeSpan.FromMilliseconds(int.Parse(span, null))),
     ["time"] => await TimeBenchmark.RunAsync(),
+    ["ownership", .. var engines] => await OwnershipBenchmark.RunAsync(engines),
+    ["tool-worker", "own", "burst", var kind, var uri, var key, var hold] => await OwnershipWorker.BurstAsync(kind, uri, key, TimeSpan.FromMilliseconds(int.Parse(hold, null))),
+    ["tool-worker", "own", "loop", var kind, var uri, var key, var span] => await OwnershipWorker.LoopAsync(kind, uri, key, TimeSpan.FromMilliseconds(int.Parse(span, null))),
+    ["tool-worker", "own", "update", var kind, var uri, var key, var span] => await OwnershipWorker.UpdateAsync(kind, uri, key, TimeSpan.FromMilliseconds(int.Parse(span, null))),
     ["handoff"] => await HandOffBenchmark.RunAsync(),
     ["kit"] => await KitBenchmark.RunAsync(),
     ["cli", .. var variants] => CliBenchmark.Run(variants),
@@ -26,6 +30,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | tools | time | kit | cli NAME=PATH…   (bench/run runs them all)");
+    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | tools | ownership | time | kit | cli NAME=PATH…   (bench/run runs them all)");
     return 64;
 }

@@ -25,8 +25,9 @@ internal sealed class ToolWorker : IDisposable
         return new(Process.Start(start)!);
     }
 
-    public static ConclaveClient Connect(string uri) =>
-        new(new StoreCatalog().AddSqlite().AddEtcd().AddConsul().AddRedis().AddPostgres().Create(StoreUri.Parse(uri)), new() { SessionTimeToLive = TimeToLive });
+    public static ConclaveClient Connect(string uri) => new(Open(uri), new() { SessionTimeToLive = TimeToLive });
+
+    public static IStore Open(string uri) => new StoreCatalog().AddSqlite().AddEtcd().AddConsul().AddRedis().AddPostgres().Create(StoreUri.Parse(uri));
 
     /// <summary>What the process says next: a time.</summary>
     public async Task<long> TimeAsync() => long.Parse(

@@ -1,4 +1,5 @@
 using System.Text;
+using Conclave.Ownership;
 
 namespace Conclave.Samples.Tools;
 
@@ -136,5 +137,22 @@ public static class Snippets
         long invoice = await conclave.Counter("invoice-number").AddAsync();
         // </counter>
         return invoice;
+    }
+
+    public static async Task OwnershipAsync(ConclaveClient conclave, string requestId, Func<Task> mergeAsync, CancellationToken cancellationToken)
+    {
+        // <ownership>
+        var branches = conclave.Owner("branches");
+        await using var ownership = await branches.OwnAsync("4:repo/main", owner: requestId, cancellationToken);
+        await mergeAsync(); // ends with a compare-and-set of its own: that decides
+        // </ownership>
+    }
+
+    public static async Task TryOwnershipAsync(ConclaveClient conclave, string requestId, Func<Task> mergeAsync, CancellationToken cancellationToken)
+    {
+        // <ownership-try>
+        await using var ownership = await conclave.Owner("branches").TryOwnAsync("4:repo/main", owner: requestId, TimeSpan.FromSeconds(5), cancellationToken);
+        await mergeAsync(); // also when it is null
+        // </ownership-try>
     }
 }

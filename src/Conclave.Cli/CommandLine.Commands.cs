@@ -27,6 +27,9 @@ internal sealed partial class CommandLine
         AddHold(_root, new("elect") { _value }, ToolsHelpText.Elect, name => HeldTool.Leadership(name, Text(_value)));
         AddHold(_root, new("semaphore") { _permits, _count }, ToolsHelpText.Semaphore, Semaphore);
         AddHold(_root, new("rwlock") { _read, _write }, ToolsHelpText.ReaderWriterLock, ReaderWriterLock);
+        var own = new Command("own") { _name };
+        _own.AddTo(own);
+        Add(_root, own, ToolsHelpText.Own, messages => OwnCommand.RunAsync(Own(), messages));
         Add(_root, new("status") { _statusName }, HelpText.Status, messages => StatusCommand.RunAsync(Status(), messages));
 
         var leader = new Command("leader");
@@ -123,8 +126,9 @@ internal sealed partial class CommandLine
     }
 
     /// <summary>What a member or leader tells about itself: by default where it is.</summary>
-    private string Text(Option<string?> option) =>
-        _result.GetValue(option) ?? string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}:{Environment.ProcessId}");
+    private string Text(Option<string?> option) => _result.GetValue(option) ?? Here;
+
+    private static string Here => string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}:{Environment.ProcessId}");
 
     private static int Number(string option, string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1

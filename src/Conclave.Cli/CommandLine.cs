@@ -19,6 +19,7 @@ internal sealed partial class CommandLine
     private readonly Option<bool> _version = new("--version");
     private readonly Argument<string?> _name = new("NAME") { Arity = ArgumentArity.ZeroOrOne };
     private readonly HoldOptions _hold = new();
+    private readonly OwnOptions _own = new();
     private readonly Dictionary<Command, Entry> _entries = [];
     private readonly RootCommand _root;
     private readonly string[]? _command;
@@ -81,7 +82,24 @@ internal sealed partial class CommandLine
 
     private HoldSettings Hold(Func<string, HeldTool> tool)
     {
-        string path = Path(_result.CommandResult.Command);
+        // what is held is checked first, then whether there is a command
+        var (name, command) = NameAndCommand(out string path);
+        var held = tool(name);
+        return command is { Length: > 0 }
+            ? _hold.Check(_result, Global, held, command)
+            : throw WhichCommandBehind(path);
+    }
+
+    private OwnSettings Own()
+    {
+        var (key, command) = NameAndCommand(out string path);
+        return command is { Length: > 0 } ? _own.Check(_result, Global, key, Here, command) : throw WhichCommandBehind(path);
+    }
+
+    /// <summary>What a command takes that runs another one.</summary>
+    private (string Name, string[]? Command) NameAndCommand(out string path)
+    {
+        path = Path(_result.CommandResult.Command);
         string? name = _result.GetValue(_name);
         if (_command is null && _result.UnmatchedTokens is [var first, ..] && !first.StartsWith('-'))
         {
@@ -95,11 +113,11 @@ internal sealed partial class CommandLine
         }
 
         CheckName(name);
-        var held = tool(name);
-        return _command is { Length: > 0 } command
-            ? _hold.Check(_result, Global, held, command)
-            : throw CliException.Usage($"which command? Write it behind '--': conclave {path} NAME -- COMMAND [ARGS…]");
+        return (name, _command);
     }
+
+    private static CliException WhichCommandBehind(string path) =>
+        CliException.Usage($"which command? Write it behind '--': conclave {path} NAME -- COMMAND [ARGS…]");
 
     /// <summary>The checked settings of a command that takes a name and runs nothing.</summary>
     private NameSettings Named()
@@ -154,6 +172,7 @@ internal sealed partial class CommandLine
     {
         "elect" or "leader show" or "leader watch" => "election",
         "rwlock" => "reader-writer lock",
+        "own" => "key",
         _ => path.Split(' ')[0],
     };
 

@@ -9,6 +9,7 @@ internal static class HelpText
         Usage:
           conclave lock NAME [options] -- COMMAND [ARGS…]   run a command while holding a lock
           conclave elect|semaphore|rwlock NAME …            the same as leader, with permits, to read or write
+          conclave own KEY [options] -- COMMAND [ARGS…]     the same, but only usually alone
           conclave leader show|watch NAME                   show who leads
           conclave group join|list|watch NAME               join and show groups of processes
           conclave counter get|add NAME                     count together

@@ -45,7 +45,7 @@ internal static class HoldCommand
                         WaitedSeconds = Math.Round(time.GetElapsedTime(since).TotalSeconds, 3),
                     });
                     var liveness = StoreLocator.LivenessOf(store);
-                    var guard = new GuardedProcess(claim, settings.Tool, settings.TimeToLive, settings.Grace, liveness, signals, messages, time);
+                    var guard = new GuardedProcess(new ClaimGauge(claim, settings.Tool, time), settings.TimeToLive, settings.Grace, liveness, signals, messages, time);
                     return await RunAsync(guard, claim, settings.Tool, command, messages).ConfigureAwait(false);
                 }
             }

@@ -65,6 +65,39 @@ internal static class ToolsHelpText
 
         """;
 
+    public const string Own = """
+        Runs a command while owning a key, usually as the only one. This is not a lock: the command may run
+        twice at the same time, when an owner is slow or cut off from the store. Use it for work that is safe
+        to do twice but wasteful; otherwise use conclave lock. Waits without limit, unless told otherwise.
+
+        Usage:
+          conclave own KEY [--wait DURATION | --try] [options] -- COMMAND [ARGS…]
+
+        Options:
+          --wait DURATION      wait so long at most, then exit with 75
+          --try                do not wait: exit with 75 when somebody owns the key
+          --on-lost ignore     when the ownership is lost, say so and let the command go on (the default)
+          --on-lost terminate  send it SIGTERM then, and SIGKILL after the grace; exit with 70
+          --grace DURATION     how long it has to end then (5s)
+          --refresh DURATION   how long an ownership is good without a refresh, 10ms to 10m (2s): after a crash
+                               the next one runs that much later; all who share keys should agree
+          --acquire DURATION   how often the first in line looks when no hint comes (150ms)
+          --owner TEXT         what others see (HOST:PID)
+          --prefix TEXT        what keys have in common; those of other prefixes are other keys (cli)
+          --store URI, --json, --quiet: see conclave --help
+
+        Owners follow each other in the order in which they came. The command gets CONCLAVE_OWN, which is KEY,
+        and CONCLAVE_OWNER. There is no token. It is ended with its process group when conclave is killed.
+
+        Exit codes: the command's own, and those of 'conclave lock'; 70 only with '--on-lost terminate'.
+
+        Examples:
+          conclave own thumbnails/42 -- ./render 42           twice would only be a waste
+          conclave own report --try -- ./report || true       skip it when one is running
+          conclave own cache --on-lost terminate -- ./warm-up
+
+        """;
+
     public const string Leader = """
         Shows who leads, once or whenever it changes.
 

@@ -27,6 +27,9 @@ public sealed class ConclaveClient : IAsyncDisposable
     /// <summary>The store.</summary>
     public IStore Store => _coordinator.Store;
 
+    /// <summary>What the tools of other packages stand on.</summary>
+    internal Coordinator Coordinator => _coordinator;
+
     /// <summary>Asks the store once, to see that it is there.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>What the store guarantees.</returns>

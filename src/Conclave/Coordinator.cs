@@ -11,6 +11,7 @@ internal sealed partial class Coordinator : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _opening = new(1);
     private readonly ConcurrentDictionary<Task, byte> _background = [];
+    private readonly Dictionary<Type, IAsyncDisposable> _parts = [];
     private readonly TimeProvider _renewalTimers;
     private readonly ILogger _logger;
     private readonly ILoggerFactory _loggers;
@@ -49,6 +50,22 @@ internal sealed partial class Coordinator : IAsyncDisposable
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposal) is not null, typeof(ConclaveClient));
         return Volatile.Read(ref _session) is { LossReason: null } session ? new(session) : OpenSessionAsync(cancellationToken);
+    }
+
+    /// <summary>What another package keeps for this client: made once, disposed with the client while its store is still open.</summary>
+    public T Part<T>(Func<Coordinator, T> create)
+        where T : class, IAsyncDisposable
+    {
+        lock (_parts)
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposal) is not null, typeof(ConclaveClient));
+            if (!_parts.TryGetValue(typeof(T), out var part))
+            {
+                _parts.Add(typeof(T), part = create(this));
+            }
+
+            return (T)part;
+        }
     }
 
     /// <summary>Commits, and counts the outcome.</summary>
@@ -163,6 +180,17 @@ internal sealed partial class Coordinator : IAsyncDisposable
             if (_session is { } session)
             {
                 await session.DisposeAsync().ConfigureAwait(false);
+            }
+
+            IAsyncDisposable[] parts;
+            lock (_parts)
+            {
+                parts = [.. _parts.Values];
+            }
+
+            foreach (var part in parts)
+            {
+                await part.DisposeAsync().ConfigureAwait(false);
             }
 
             while (!_background.IsEmpty)

@@ -18,6 +18,7 @@ internal sealed class Telemetry : IDisposable
     private readonly Histogram<double> _renewalMargin;
     private readonly Counter<long> _losses;
     private readonly Counter<long> _leadershipLosses;
+    private readonly Counter<long> _ownershipLosses;
     private readonly Counter<long> _commits;
 
     public Telemetry()
@@ -30,6 +31,7 @@ internal sealed class Telemetry : IDisposable
         _renewalMargin = _meter.CreateHistogram<double>("conclave.session.renewal.margin", "s", "Safe time that was left when a renewal succeeded.");
         _losses = _meter.CreateCounter<long>("conclave.session.losses", "{session}", "Sessions lost, by cause.");
         _leadershipLosses = _meter.CreateCounter<long>("conclave.leadership.losses", "{leadership}", "Leaderships lost by a leader's loop, which then campaigns again.");
+        _ownershipLosses = _meter.CreateCounter<long>("conclave.ownership.losses", "{ownership}", "Mostly-correct ownerships lost: taken by another, or not refreshed in time.");
         _commits = _meter.CreateCounter<long>("conclave.store.commits", "{commit}", "Commits, by outcome.");
     }
 
@@ -61,6 +63,8 @@ internal sealed class Telemetry : IDisposable
     public void Lost(SessionLossCause cause) => Count(_losses, "conclave.cause", cause.ToString());
 
     public void LeadershipLost() => Count(_leadershipLosses);
+
+    public void OwnershipLost() => Count(_ownershipLosses);
 
     public void Committed(string outcome) => Count(_commits, "conclave.outcome", outcome);
 

@@ -5,7 +5,7 @@ namespace Conclave.Bugs;
 /// <summary>A folder with the sources of a test build, and the build. Gone when it is disposed.</summary>
 internal sealed class Workshop : IDisposable
 {
-    private static readonly string[] Sources = ["src/Conclave", "src/Conclave.Sqlite", "src/Conclave.Testing", "tests/Conclave.Bugs", "eng"];
+    private static readonly string[] Sources = ["src/Conclave", "src/Conclave.Ownership", "src/Conclave.Sqlite", "src/Conclave.Testing", "tests/Conclave.Bugs", "eng"];
     private static readonly string[] Files = ["Directory.*", "global.json", ".editorconfig"];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("conclave-bugs-build-");

@@ -96,4 +96,22 @@ public sealed class SnippetTests : IAsyncDisposable
         Assert.Equal((1, 2), (await Snippets.CounterAsync(_client), await Snippets.CounterAsync(_client)));
         Assert.Equal("2", Encoding.UTF8.GetString((await _client.Store.GetAsync("counter/invoice-number/value"))!.Value.Span));
     }
+
+    [Fact]
+    public async Task An_owner_merges_while_another_waits_or_does_without()
+    {
+        var order = new ConcurrentQueue<string>();
+        var second = Task.CompletedTask;
+        await Snippets.OwnershipAsync(
+            _client, "one",
+            () =>
+            {
+                second = Snippets.TryOwnershipAsync(_client, "two", () => { order.Enqueue("two"); return Task.CompletedTask; }, default);
+                order.Enqueue("one");
+                return Task.CompletedTask;
+            },
+            default).WaitAsync(Deadline);
+        await second.WaitAsync(Deadline);
+        Assert.Equal(["one", "two"], order);
+    }
 }

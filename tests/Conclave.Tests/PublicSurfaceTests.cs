@@ -7,7 +7,7 @@ namespace Conclave.Tests;
 /// <summary>Rules that our own public surface keeps.</summary>
 public sealed class PublicSurfaceTests
 {
-    private static readonly Assembly[] Shipped = [typeof(ConclaveClient).Assembly, typeof(SqliteStore).Assembly];
+    private static readonly Assembly[] Shipped = [typeof(ConclaveClient).Assembly, typeof(SqliteStore).Assembly, typeof(Ownership.MostlyCorrectOwner).Assembly];
 
     public static TheoryData<Type> PublicTypes => [.. Shipped.SelectMany(a => a.GetExportedTypes())];
 

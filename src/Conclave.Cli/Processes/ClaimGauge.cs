@@ -1,7 +1,9 @@
+using Conclave.Cli.Output;
+
 namespace Conclave.Cli.Processes;
 
 /// <summary>How much safe time a claim has left, and whether it was renewed since the last reading.</summary>
-internal sealed class ClaimGauge(Claim claim, TimeProvider time)
+internal sealed class ClaimGauge(Claim claim, HeldTool tool, TimeProvider time) : IGauge
 {
     // a wall clock that was set forward makes a claim uncertain until the next renewal, which is then under way
     private static readonly TimeSpan Confirmation = TimeSpan.FromSeconds(1);
@@ -10,7 +12,13 @@ internal sealed class ClaimGauge(Claim claim, TimeProvider time)
     private long _deadline = time.GetTimestamp() + Ticks(claim.SafeTime, time);
     private long? _uncertainSince;
 
-    public Claim Claim => claim;
+    public string Noun => tool.Noun;
+
+    public (string Name, string Value)[] Variables => [(tool.Variable, claim.Name), ("CONCLAVE_TOKEN", claim.Token.ToString())];
+
+    public TimeSpan SafeTime => claim.SafeTime;
+
+    public bool IsSafe => claim.State == ClaimState.Safe;
 
     /// <summary>True when the claim is gone for good, or may be.</summary>
     public bool IsLost => Left is { } left && left <= TimeSpan.Zero;
@@ -59,6 +67,10 @@ internal sealed class ClaimGauge(Claim claim, TimeProvider time)
         _deadline = renewed ? deadline : _deadline;
         return renewed;
     }
+
+    public void ThrowIfLost() => claim.ThrowIfLost();
+
+    public void TellExpiring(Messages messages, TimeSpan left) => messages.Expiring(tool, claim, left);
 
     private static long Ticks(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
 }

@@ -23,8 +23,7 @@ internal sealed class GuardedProcess
     private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LeftoverGrace = TimeSpan.FromSeconds(2);
 
-    private readonly ClaimGauge _gauge;
-    private readonly HeldTool _tool;
+    private readonly IGauge _gauge;
     private readonly SafeHandle? _liveness;
     private readonly TimeSpan _grace;
     private readonly TimeSpan _interval;
@@ -41,19 +40,17 @@ internal sealed class GuardedProcess
     private int _watchdogs;
 
     /// <summary>Prepares a guard.</summary>
-    /// <param name="claim">The claim that protects the command.</param>
-    /// <param name="tool">What is claimed.</param>
-    /// <param name="timeToLive">The time to live of its session.</param>
+    /// <param name="gauge">What the command runs under.</param>
+    /// <param name="timeToLive">How long that outlives a crash.</param>
     /// <param name="grace">How much safe time is left when the command is asked to end.</param>
     /// <param name="liveness">What keeps our sessions alive in the store until the group is gone, or null.</param>
     /// <param name="signals">The signals to pass on.</param>
     /// <param name="messages">Where to tell what happens.</param>
     /// <param name="time">The clock.</param>
     public GuardedProcess(
-        Claim claim, HeldTool tool, TimeSpan timeToLive, TimeSpan grace, SafeHandle? liveness, SignalRelay signals, Messages messages, TimeProvider time)
+        IGauge gauge, TimeSpan timeToLive, TimeSpan grace, SafeHandle? liveness, SignalRelay signals, Messages messages, TimeProvider time)
     {
-        _gauge = new(claim, time);
-        (_tool, _grace, _liveness, _signals, _messages, _time) = (tool, grace, liveness, signals, messages, time);
+        (_gauge, _grace, _liveness, _signals, _messages, _time) = (gauge, grace, liveness, signals, messages, time);
         _interval = TimeSpan.FromTicks(Math.Min(LongestLook.Ticks, timeToLive.Ticks / 50));
     }
 
@@ -113,13 +110,11 @@ internal sealed class GuardedProcess
 
     private ChildProcess Start(GuardedCommand command)
     {
-        var claim = _gauge.Claim;
-        var environment = GuardedCommand.EnvironmentWith(
-            (_tool.Variable, claim.Name), ("CONCLAVE_TOKEN", claim.Token.ToString()), ("CONCLAVE_GUARD", _mark));
+        var environment = GuardedCommand.EnvironmentWith([.. _gauge.Variables, ("CONCLAVE_GUARD", _mark)]);
         bool takesTerminal = _terminal.IsForCommand;
         var request = new Spawn.Request(command.File, command.Arguments, environment, _signals.Ignored) { TakesTerminal = takesTerminal };
         _signals.RefuseSuspension(SayNoSuspend);
-        claim.ThrowIfLost();
+        _gauge.ThrowIfLost();
         int error = Spawn.Start(request, out int process);
         if (error == Posix.Enoexec)
         {
@@ -133,7 +128,7 @@ internal sealed class GuardedProcess
         {
             _terminal.TakeBack();
             string why = new Win32Exception(error).Message;
-            string released = char.ToUpperInvariant(_tool.Noun[0]) + _tool.Noun[1..] + " was released.";
+            string released = char.ToUpperInvariant(_gauge.Noun[0]) + _gauge.Noun[1..] + " was released.";
             throw error is Posix.Enoent or Posix.Enotdir
                 ? new CliException(ExitCode.CommandNotFound, $"cannot run '{command.File}': {why} (maybe the interpreter of its first line). {released}")
                 : new CliException(ExitCode.NotExecutable, $"cannot run '{command.File}': {why}. {released}");
@@ -176,12 +171,12 @@ internal sealed class GuardedProcess
             Loss ??= _gauge.Cause;
             _group.Signal(Posix.SigKill);
         }
-        else if (left <= _grace && _gauge.Claim.State != ClaimState.Safe && !_terminated)
+        else if (left <= _grace && !_gauge.IsSafe && !_terminated)
         {
             // a claim that is renewed in time is safe also where the grace is longer than what a renewal leaves
             _terminated = true;
             Loss ??= _gauge.Cause;
-            _messages.Expiring(_tool, _gauge.Claim, left);
+            _gauge.TellExpiring(_messages, left);
             _group.Terminate();
         }
     }
@@ -239,7 +234,7 @@ internal sealed class GuardedProcess
             throw new CliException(ExitCode.InternalError, "the watchdog process was ended again and again");
         }
 
-        _watchdog = Watchdog.Start(_liveness, _gauge.Claim.SafeTime, _mark, _signals.Ignored);
+        _watchdog = Watchdog.Start(_liveness, _gauge.SafeTime, _mark, _signals.Ignored);
     }
 
     // on the thread that watches the child

@@ -6,7 +6,7 @@ namespace Conclave.Testing;
 public static class ConformanceKit
 {
     /// <summary>All cases, in the order of the contract.</summary>
-    public static IReadOnlyList<ConformanceCase> Cases { get; } = [.. StoreConformance.Cases, .. HistoryConformance.Cases, .. ClaimConformance.Cases, .. ToolConformance.Cases];
+    public static IReadOnlyList<ConformanceCase> Cases { get; } = [.. StoreConformance.Cases, .. HistoryConformance.Cases, .. ClaimConformance.Cases, .. ToolConformance.Cases, .. OwnershipConformance.Cases];
 
     /// <summary>Runs the cases and writes a line for each that failed, and a last one that counts them.</summary>
     /// <param name="newHarness">Makes a harness for one case, on an empty namespace of its own. Called concurrently.</param>

@@ -17,14 +17,14 @@ internal sealed class ClaimRig
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan FlowStep = TimeSpan.FromMilliseconds(40);
-    private static readonly string[] QueueKinds = ["lock/", "rwlock/", "semaphore/", "leader/", "group/", "barrier/"];
+    private static readonly string[] QueueKinds = ["lock/", "rwlock/", "semaphore/", "leader/", "group/", "barrier/", "owner/"];
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
 
     private readonly StoreHarness _harness;
     private readonly TimeProvider _clock;
     private readonly bool _isReal;
     private readonly ConcurrentQueue<RigClient> _clients = [];
-    private readonly ConcurrentQueue<Claim> _claims = [];
+    private readonly ConcurrentQueue<IAsyncDisposable> _claims = [];
     private readonly ConcurrentQueue<TaskCompletionSource> _holds = [];
     private readonly ConcurrentQueue<Exception> _unobserved = [];
     private readonly Task _flow;
@@ -208,7 +208,7 @@ internal sealed class ClaimRig
         Check.That(actual >= expected && actual <= most, $"{what}: expected from {expected} to {most} with {Faults} faults, got {actual}");
     }
 
-    public void Keep(Claim claim) => _claims.Enqueue(claim);
+    public void Keep(IAsyncDisposable claim) => _claims.Enqueue(claim);
 
     /// <summary>Ends everything, and begins anew with what the store kept.</summary>
     public async Task RestartAsync()

@@ -23,6 +23,9 @@ internal sealed class InterceptedStore(IStore inner) : IStore
 
     public Func<Func<ValueTask>, ValueTask> OnClose { get; set; } = next => next();
 
+    /// <summary>True when no hint comes through: a wait ends only with its token.</summary>
+    public bool IsDeaf { get; set; }
+
     /// <summary>Hears of every call but a close, right before (true) and right after (false).</summary>
     public Action<bool>? OnCall { get; set; }
 
@@ -61,6 +64,7 @@ internal sealed class InterceptedStore(IStore inner) : IStore
         OnWait = (_, next) => next();
         OnClose = next => next();
         OnCall = null;
+        IsDeaf = false;
     }
 
     public async ValueTask<CommitResult> CommitAsync(Transaction transaction, CancellationToken cancellationToken = default)
@@ -74,6 +78,11 @@ internal sealed class InterceptedStore(IStore inner) : IStore
         Interlocked.Increment(ref _waits);
         try
         {
+            if (IsDeaf)
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            }
+
             return await CallAsync(() => OnWait(afterRevision, () => inner.WaitForChangeAsync(prefix, afterRevision, cancellationToken))).ConfigureAwait(false);
         }
         finally
