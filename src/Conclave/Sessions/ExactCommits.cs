@@ -69,13 +69,16 @@ internal sealed class ExactCommits(Coordinator coordinator)
     /// <summary>One change, sent until it is known what became of it.</summary>
     private sealed class Attempt(Coordinator coordinator, Session session, ChangeMark mark, string what, Condition? condition, Write write)
     {
+        private const int AtOnce = 8;
+
         private readonly byte[] _number = Number(session);
         private OutcomeUnknownException? _unknown;
         private byte[]? _settling;
 
         public async ValueTask<ExactResult> RunAsync(CancellationToken cancellationToken)
         {
-            for (var pause = Backoff.Start; ;)
+            var pause = Backoff.Start;
+            for (int lost = 0; ;)
             {
                 try
                 {
@@ -92,12 +95,19 @@ internal sealed class ExactCommits(Coordinator coordinator)
                 catch (ConclaveException e) when (e is OutcomeUnknownException || (e is StoreUnavailableException && _unknown is not null))
                 {
                     _unknown ??= e as OutcomeUnknownException;
-                    await Task.Delay(Backoff.Jitter(pause), coordinator.Time, cancellationToken).ConfigureAwait(false);
-                    pause = Backoff.Next(pause);
                     if (!session.IsLive() && session.LossReason is not null)
                     {
                         throw Undecided();
                     }
+
+                    // a lost answer says nothing against asking again at once, many of them do
+                    if (e is StoreUnavailableException || ++lost > AtOnce)
+                    {
+                        await Task.Delay(Backoff.Jitter(pause), coordinator.Time, cancellationToken).ConfigureAwait(false);
+                        pause = Backoff.Next(pause);
+                    }
+
+                    cancellationToken.ThrowIfCancellationRequested();
                 }
             }
         }
