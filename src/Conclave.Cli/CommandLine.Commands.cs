@@ -18,6 +18,14 @@ internal sealed partial class CommandLine
     private readonly Option<bool> _read = new("--read");
     private readonly Option<bool> _write = new("--write");
 
+    private readonly Argument<string?> _key = new("KEY") { Arity = ArgumentArity.ZeroOrOne };
+    private readonly Argument<string?> _mapValue = new("VALUE") { Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<bool> _integerKeys = new("--integer-keys");
+    private readonly Option<bool> _text = new("--text");
+    private readonly Option<string?> _revision = new("--revision");
+    private readonly Option<string?> _after = new("--after");
+    private readonly Option<string?> _fromLine = new("--from-line");
+
     private void AddCommands()
     {
         AddHold(_root, new("lock"), HelpText.Lock, HeldTool.Lock);
@@ -41,6 +49,8 @@ internal sealed partial class CommandLine
         Add(_root, counter, ToolsHelpText.Counter, null);
         Add(counter, new("get") { _name }, ToolsHelpText.Counter, _ => CounterCommands.GetAsync(Named()));
         Add(counter, new("add") { _name, _delta }, ToolsHelpText.Counter, _ => CounterCommands.AddAsync(Named(), Delta()));
+
+        AddMap();
 
         var store = new Command("store");
         Add(_root, store, HelpText.Store, null);

@@ -6,6 +6,7 @@ internal static class ExitCode
     public const int Success = 0;
     public const int InternalError = 1;
     public const int Usage = 64;
+    public const int BadInput = 65;
     public const int StoreUnavailable = 69;
     public const int ClaimLost = 70;
     public const int CannotCreateStore = 73;

@@ -12,6 +12,7 @@ internal static class HelpText
           conclave leader show|watch NAME                   show who leads
           conclave group join|list|watch NAME               join and show groups of processes
           conclave counter get|add NAME                     count together
+          conclave map get|set|list|watch|… NAME            share keys and values
           conclave completion bash|zsh|fish                 complete commands in your shell
           conclave status [NAME] [options]                  show holders and waiters
           conclave store check [URI] [options]              try a store, and tell what it guarantees
