@@ -16,6 +16,8 @@ return args switch
     ["tool-worker", "lead", var uri, var name] => await ToolWorker.LeadAsync(uri, name),
     ["tool-worker", "permits", var uri, var name, var permits, var hold, var span] => await ToolWorker.UsePermitsAsync(
         uri, name, int.Parse(permits, null), TimeSpan.FromMilliseconds(int.Parse(hold, null)), TimeSpan.FromMilliseconds(int.Parse(span, null))),
+    ["map"] => await MapBenchmark.RunAsync(),
+    ["map-worker", var uri, var name, var entries] => await MapBenchmark.EnumerateAsync(uri, name, int.Parse(entries, null)),
     ["handoff"] => await HandOffBenchmark.RunAsync(),
     ["kit"] => await KitBenchmark.RunAsync(),
     ["cli", .. var variants] => CliBenchmark.Run(variants),
@@ -24,6 +26,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | tools | kit | cli NAME=PATH…   (bench/run runs them all)");
+    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | tools | map | kit | cli NAME=PATH…   (bench/run runs them all)");
     return 64;
 }
