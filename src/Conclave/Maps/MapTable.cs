@@ -8,7 +8,7 @@ namespace Conclave;
 internal sealed class MapTable(Coordinator coordinator, string name)
 {
     // a page is about so large, judged by the largest entry that was met; the first one is small because nothing is known yet
-    private const int PageBytes = 1 << 20;
+    private const int PageBytes = 2 << 20;
     private const int FirstPage = 64;
     private const int LargestPage = 8192;
     private const int EntryOverhead = 128;
