@@ -119,6 +119,8 @@ public sealed class OtherTools
     [InlineData("conclave counter add x --js", "--json")]
     [InlineData("conclave lock x --w", "--wait")]
     [InlineData("conclave el", "elect")]
+    [InlineData("conclave map ", "get set delete list watch export import --store --json --quiet --help")]
+    [InlineData("conclave map import x --fr", "--from-line")]
     public async Task Bash_completes_what_the_grammar_knows(string line, string expected)
     {
         await using var sandbox = new Sandbox();

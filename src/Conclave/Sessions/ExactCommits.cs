@@ -90,7 +90,13 @@ internal sealed class ExactCommits(Coordinator coordinator)
                 }
                 catch (SessionExpiredException) when (_unknown is not null)
                 {
-                    throw Undecided();
+                    // no copy can land any more; where the entry is as it must have been, none has
+                    if (!await IsUntouchedAsync(cancellationToken).ConfigureAwait(false))
+                    {
+                        throw Undecided();
+                    }
+
+                    throw;
                 }
                 catch (ConclaveException e) when (e is OutcomeUnknownException || (e is StoreUnavailableException && _unknown is not null))
                 {
@@ -164,6 +170,20 @@ internal sealed class ExactCommits(Coordinator coordinator)
             // refused now, but a copy that is still on its way may find its condition fulfilled again
             _settling = Number(session);
             return null;
+        }
+
+        private async ValueTask<bool> IsUntouchedAsync(CancellationToken cancellationToken)
+        {
+            try
+            {
+                // a key that must be absent tells nothing: it may have come and gone
+                return condition is { Revision: > 0 } must
+                    && (await coordinator.Store.GetAsync(write.Key, cancellationToken).ConfigureAwait(false))?.Revision == must.Revision;
+            }
+            catch (ConclaveException)
+            {
+                return false;
+            }
         }
 
         private OutcomeUnknownException Undecided() =>
