@@ -22,6 +22,8 @@ return args switch
     ["tool-worker", "own", "burst", var kind, var uri, var key, var hold] => await OwnershipWorker.BurstAsync(kind, uri, key, TimeSpan.FromMilliseconds(int.Parse(hold, null))),
     ["tool-worker", "own", "loop", var kind, var uri, var key, var span] => await OwnershipWorker.LoopAsync(kind, uri, key, TimeSpan.FromMilliseconds(int.Parse(span, null))),
     ["tool-worker", "own", "update", var kind, var uri, var key, var span] => await OwnershipWorker.UpdateAsync(kind, uri, key, TimeSpan.FromMilliseconds(int.Parse(span, null))),
+    ["map"] => await MapBenchmark.RunAsync(),
+    ["map-worker", var uri, var name, var entries] => await MapBenchmark.EnumerateAsync(uri, name, int.Parse(entries, null)),
     ["handoff"] => await HandOffBenchmark.RunAsync(),
     ["kit"] => await KitBenchmark.RunAsync(),
     ["cli", .. var variants] => CliBenchmark.Run(variants),
@@ -30,6 +32,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | tools | ownership | time | kit | cli NAME=PATH…   (bench/run runs them all)");
+    Console.Error.WriteLine("usage: Conclave.Bench cost | memory | sqlite | handoff | etcd | consul | redis | postgres | tools | map | ownership | time | kit | cli NAME=PATH…   (bench/run runs them all)");
     return 64;
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Serialization;
 using Conclave.Ownership;
 
 namespace Conclave.Samples.Tools;
@@ -155,4 +156,94 @@ public static class Snippets
         await mergeAsync(); // also when it is null
         // </ownership-try>
     }
+
+    public static async Task<int> MapAsync(ConclaveClient conclave, Customer ada, CancellationToken cancellationToken)
+    {
+        // <map>
+        var customers = conclave.Map<string, Customer>("customers", AppJson.Default.Customer);
+        await customers.SetAsync("ada", ada, cancellationToken);
+
+        var entry = await customers.GetAsync("ada", cancellationToken); // null when there is none
+        var updated = await customers.UpdateAsync("ada", c => c is null ? null : c with { Orders = c.Orders + 1 }, cancellationToken);
+        // </map>
+        return (updated?.Value.Orders ?? 0) - (entry?.Value.Orders ?? 0);
+    }
+
+    public static async Task<bool> MapRevisionAsync(ConclaveClient conclave, Func<Customer, Task<Customer>> editAsync)
+    {
+        var customers = conclave.Map<string, Customer>("customers", AppJson.Default.Customer);
+
+        // <map-revision>
+        if (await customers.GetAsync("ada") is not { } seen)
+        {
+            return false;
+        }
+
+        var edited = await editAsync(seen.Value); // takes as long as it takes
+        return await customers.TrySetAsync("ada", edited, seen.Revision) is not null; // false: somebody was faster
+        // </map-revision>
+    }
+
+    public static async Task<long> MapAllAsync(ConclaveClient conclave, Action<string> say, CancellationToken cancellationToken)
+    {
+        var customers = conclave.Map<string, Customer>("customers", AppJson.Default.Customer);
+
+        // <map-all>
+        await foreach (var (name, customer) in customers.EnumerateAsync(cancellationToken))
+        {
+            say($"{name}: {customer.Orders}");
+        }
+
+        long changed = await customers.UpdateAllAsync(entry => entry.Value with { Orders = 0 }, cancellationToken);
+        // </map-all>
+        return changed;
+    }
+
+    public static async Task MapDamagedAsync(ConclaveClient conclave, Action<string> say)
+    {
+        var customers = conclave.Map<string, Customer>("customers", AppJson.Default.Customer);
+
+        // <map-damaged>
+        await foreach (var entry in customers.EnumerateAsync())
+        {
+            say(entry.Error is { } error ? error.Message : $"{entry.Key}: {entry.Value.Orders}");
+        }
+        // </map-damaged>
+    }
+
+    public static async Task MapWatchAsync(ConclaveClient conclave, IDictionary<string, Customer> cache, CancellationToken cancellationToken)
+    {
+        var customers = conclave.Map<string, Customer>("customers", AppJson.Default.Customer);
+
+        // <map-watch>
+        await foreach (var change in customers.ObserveAsync(cancellationToken))
+        {
+            if (change.Entry is { } entry)
+            {
+                cache[change.Key] = entry.Value;
+            }
+            else
+            {
+                cache.Remove(change.Key);
+            }
+        }
+        // </map-watch>
+    }
+
+    public static async Task MapLockAsync(ConclaveClient conclave, Func<CancellationToken, Task> shipAsync)
+    {
+        var customers = conclave.Map<string, Customer>("customers", AppJson.Default.Customer);
+
+        // <map-lock>
+        await using var claim = await customers.Lock("ada").AcquireAsync();
+        await shipAsync(claim.Lost);
+        // </map-lock>
+    }
 }
+
+// <map-json>
+public sealed record Customer(string Name, int Orders);
+
+[JsonSerializable(typeof(Customer))]
+public sealed partial class AppJson : JsonSerializerContext;
+// </map-json>

@@ -21,6 +21,14 @@ internal sealed partial class CommandLine
     private readonly Option<string?> _group = new("--group");
     private readonly Option<bool> _watch = new("--watch");
 
+    private readonly Argument<string?> _key = new("KEY") { Arity = ArgumentArity.ZeroOrOne };
+    private readonly Argument<string?> _mapValue = new("VALUE") { Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<bool> _integerKeys = new("--integer-keys");
+    private readonly Option<bool> _text = new("--text");
+    private readonly Option<string?> _revision = new("--revision");
+    private readonly Option<string?> _after = new("--after");
+    private readonly Option<string?> _fromLine = new("--from-line");
+
     private void AddCommands()
     {
         AddHold(_root, new("lock"), HelpText.Lock, HeldTool.Lock);
@@ -52,6 +60,8 @@ internal sealed partial class CommandLine
         Add(_root, time, TimeHelpText.Time, null);
         Add(time, new("show") { _server, _watch }, TimeHelpText.Show, _ => TimeCommands.ShowAsync(TimeShow()));
         Add(time, new("skew") { _server, _group, _watch }, TimeHelpText.Skew, messages => TimeSkewCommand.RunAsync(TimeSkew(), messages));
+
+        AddMap();
 
         var store = new Command("store");
         Add(_root, store, HelpText.Store, null);

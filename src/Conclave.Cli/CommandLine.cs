@@ -187,11 +187,16 @@ internal sealed partial class CommandLine
             throw CliException.Usage($"the name is refused. {e.Message}");
         }
 
-        // .NET turns bytes that are not UTF-8 into U+FFFD, which would make one lock of different names
-        if (name.Contains('\uFFFD', StringComparison.Ordinal) && OperatingSystem.IsLinux()
+        ThrowIfNotUtf8(name, "the name");
+    }
+
+    /// <summary>.NET turns bytes that are not UTF-8 into U+FFFD, which would make one name of different ones.</summary>
+    private static void ThrowIfNotUtf8(string text, string what)
+    {
+        if (text.Contains('\uFFFD', StringComparison.Ordinal) && OperatingSystem.IsLinux()
             && !GuardedCommand.RawArguments().TakeWhile(a => !a.AsSpan().SequenceEqual("--"u8)).All(a => Utf8.IsValid(a)))
         {
-            throw CliException.Usage("the name is refused. A name must be well-formed UTF-8.");
+            throw CliException.Usage($"{what} is refused. A name must be well-formed UTF-8.");
         }
     }
 

@@ -7,6 +7,7 @@ internal static class ExitCode
     public const int InternalError = 1;
     public const int Usage = 64;
     public const int ClocksDisagree = 65;
+    public const int BadInput = 65;
     public const int StoreUnavailable = 69;
     public const int ClaimLost = 70;
     public const int CannotCreateStore = 73;

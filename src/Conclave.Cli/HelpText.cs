@@ -15,6 +15,7 @@ internal static class HelpText
           conclave counter get|add NAME                     count together
           conclave time show [--server HOST]…               what time it is, and how wrong that may be
           conclave time skew                                compare the clocks of all processes
+          conclave map get|set|list|watch|… NAME            share keys and values
           conclave completion bash|zsh|fish                 complete commands in your shell
           conclave status [NAME] [options]                  show holders and waiters
           conclave store check [URI] [options]              try a store, and tell what it guarantees

@@ -154,6 +154,44 @@ internal static class ToolsHelpText
 
         """;
 
+    public const string Map = """
+        Maps that all processes share: keys with values, as durable as the store. Values are JSON, as programs
+        store them unless they were told otherwise.
+
+        Usage:
+          conclave map get NAME KEY [options]                 prints the value; exits with 75 when there is none
+          conclave map set NAME KEY VALUE [options]           sets it, and prints its revision; VALUE '-' reads stdin
+          conclave map delete NAME KEY [options]              exits with 75 when there is nothing to delete
+          conclave map list NAME [--after KEY] [options]      KEY  VALUE, in the order of the keys
+          conclave map watch NAME [KEY] [options]             a line for what is there, and for every change, until Ctrl-C
+          conclave map export NAME [--after KEY] [options]    JSON Lines on stdout: {"key":…,"value":…}
+          conclave map import NAME [--from-line N] [options]  the same from stdin
+
+        Options:
+          --text           set: VALUE is a text, not JSON; get, list, watch: print texts without quotes
+          --revision R     set, delete: only if the entry has this revision; 0 for set: only if there is none.
+                           Exits with 75 when it is not so, and changes nothing
+          --integer-keys   the map's keys are whole numbers: 42 instead of 00000000000000000042
+          --after KEY      begin behind this key, to go on where a list or an export was left
+          --from-line N    skip the lines before, to go on where an import was left
+          --json           get, list, watch: JSON Lines with revisions; export, import: progress as JSON Lines on stderr
+          --store URI, --quiet: see conclave --help
+
+        Export and import tell on stderr how far they are. An import writes nothing that is there already: one that
+        was ended, even by kill -9, is simply run again. A line that is no entry ends it with 65 and is named; all
+        lines before it are imported. A value that is no JSON is exported as {"key":…,"base64":…}.
+
+        Examples:
+          conclave map set config limits '{"rate":100}'
+          conclave map get config limits | jq .rate
+          conclave map set config motd --text "back at noon"
+          conclave map watch config --json | jq -r '.key + " " + .change'
+          conclave map export orders > orders.jsonl
+          conclave map export orders --after "$(tail -n 1 orders.jsonl | jq -r .key)" >> orders.jsonl
+          conclave map import orders < orders.jsonl
+
+        """;
+
     public const string Completion = """
         Prints a script that completes commands and options of conclave.
 

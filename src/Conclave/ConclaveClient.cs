@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Text;
+using System.Text.Json.Serialization.Metadata;
 using Conclave.Storage;
 
 namespace Conclave;
@@ -10,6 +12,8 @@ namespace Conclave;
 /// </summary>
 public sealed class ConclaveClient : IAsyncDisposable
 {
+    internal const string MapReflection = "Values are turned into JSON by reflection; give a JsonTypeInfo or a serializer instead.";
+
     private readonly Coordinator _coordinator;
 
     /// <summary>Creates a client. Does no I/O.</summary>
@@ -99,6 +103,46 @@ public sealed class ConclaveClient : IAsyncDisposable
     /// <returns>A handle; cheap and stateless.</returns>
     /// <exception cref="ArgumentException">The name is empty, too long or not well-formed.</exception>
     public DistributedCounter Counter(string name) => new(_coordinator, name);
+
+    /// <summary>A map by name, with values as JSON by the metadata of a source generator. Safe for trimming and native compilation.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <param name="type">What to know about the values, such as <c>AppJson.Default.Order</c>.</param>
+    /// <param name="options">The settings, or null for the defaults.</param>
+    /// <typeparam name="TKey">The keys.</typeparam>
+    /// <typeparam name="TValue">The values.</typeparam>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed; there is no format for the keys.</exception>
+    public DistributedMap<TKey, TValue> Map<TKey, TValue>(string name, JsonTypeInfo<TValue> type, MapOptions<TKey>? options = null)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(type);
+        return new(_coordinator, name, new JsonMapSerializer<TValue>(type), options);
+    }
+
+    /// <summary>A map by name, with values in a form of your own.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <param name="serializer">How values become bytes.</param>
+    /// <param name="options">The settings, or null for the defaults.</param>
+    /// <typeparam name="TKey">The keys.</typeparam>
+    /// <typeparam name="TValue">The values.</typeparam>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed; there is no format for the keys.</exception>
+    public DistributedMap<TKey, TValue> Map<TKey, TValue>(string name, IMapSerializer<TValue> serializer, MapOptions<TKey>? options = null)
+        where TKey : notnull =>
+        new(_coordinator, name, serializer, options);
+
+    /// <summary>A map by name, with values as JSON by reflection.</summary>
+    /// <param name="name">The name; see <see cref="Lock"/>.</param>
+    /// <param name="options">The settings, or null for the defaults.</param>
+    /// <typeparam name="TKey">The keys.</typeparam>
+    /// <typeparam name="TValue">The values.</typeparam>
+    /// <returns>A handle; cheap and stateless.</returns>
+    /// <exception cref="ArgumentException">The name is empty, too long or not well-formed; there is no format for the keys.</exception>
+    [RequiresUnreferencedCode(MapReflection)]
+    [RequiresDynamicCode(MapReflection)]
+    public DistributedMap<TKey, TValue> Map<TKey, TValue>(string name, MapOptions<TKey>? options = null)
+        where TKey : notnull =>
+        new(_coordinator, name, JsonMapSerializer<TValue>.ByReflection(), options);
 
     /// <summary>Reads all locks that are held or waited for, in the order of their keys.</summary>
     /// <param name="cancellationToken">Cancels the enumeration.</param>

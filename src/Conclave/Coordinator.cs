@@ -25,6 +25,7 @@ internal sealed partial class Coordinator : IAsyncDisposable
         Time = options.TimeProvider ?? new BootTimeProvider();
         Gates = new(Time);
         Readers = new(this);
+        Exact = new(this);
         _renewalTimers = RenewalTimers.For(Time);
         _loggers = options.LoggerFactory ?? NullLoggerFactory.Instance;
         _logger = _loggers.CreateLogger("Conclave.Claims");
@@ -39,6 +40,8 @@ internal sealed partial class Coordinator : IAsyncDisposable
     public LocalGates Gates { get; }
 
     public ReaderGroups Readers { get; }
+
+    public ExactCommits Exact { get; }
 
     public Telemetry Telemetry { get; } = new();
 

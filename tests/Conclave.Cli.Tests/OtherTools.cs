@@ -122,6 +122,8 @@ public sealed class OtherTools
     [InlineData("conclave time ", "show skew --store --json --quiet --help")]
     [InlineData("conclave time show --se", "--server")]
     [InlineData("conclave time skew --g", "--group")]
+    [InlineData("conclave map ", "get set delete list watch export import --store --json --quiet --help")]
+    [InlineData("conclave map import x --fr", "--from-line")]
     public async Task Bash_completes_what_the_grammar_knows(string line, string expected)
     {
         await using var sandbox = new Sandbox();

@@ -22,6 +22,7 @@ public sealed partial class PageTests
     [InlineData("countdown", 1)]
     [InlineData("counter", 1)]
     [InlineData("time", 6)]
+    [InlineData("map", 7)]
     public void Every_code_block_of_a_tools_page_is_a_region_of_the_snippets(string tool, int blocks) => Check($"docs/tools/{tool}.md", blocks);
 
     private static void Check(string path, int atLeast)

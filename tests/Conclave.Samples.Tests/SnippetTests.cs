@@ -114,4 +114,38 @@ public sealed class SnippetTests : IAsyncDisposable
         await second.WaitAsync(Deadline);
         Assert.Equal(["one", "two"], order);
     }
+
+    [Fact]
+    public async Task A_map_is_read_changed_enumerated_watched_and_survives_damage()
+    {
+        Assert.Equal(1, await Snippets.MapAsync(_client, new("Ada", 3), default));
+        Assert.True(await Snippets.MapRevisionAsync(_client, c => Task.FromResult(c with { Name = "Ada L." })));
+        Assert.False(await Snippets.MapRevisionAsync(_client, async c =>
+        {
+            await Snippets.MapAsync(_client, new("Ada", 5), default);
+            return c;
+        }));
+        var told = new List<string>();
+        Assert.Equal(1, await Snippets.MapAllAsync(_client, told.Add, default));
+        Assert.Equal(["ada: 6"], told);
+        await Snippets.MapLockAsync(_client, _ => Task.CompletedTask).WaitAsync(Deadline);
+
+        using var stop = new CancellationTokenSource();
+        var cache = new ConcurrentDictionary<string, Customer>();
+        var watching = Task.Run(() => Snippets.MapWatchAsync(_client, cache, stop.Token));
+        await _client.Map<string, Customer>("customers", AppJson.Default.Customer).DeleteAsync("ada");
+        await _client.Map<string, Customer>("customers", AppJson.Default.Customer).SetAsync("eve", new("Eve", 1));
+        while (!cache.ContainsKey("eve") || cache.Count > 1)
+        {
+            await Task.WhenAny(watching, Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System)).WaitAsync(Deadline);
+        }
+
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching.WaitAsync(Deadline));
+        await _client.Store.PutAsync("map/customers/mallory", "{"u8.ToArray());
+        told.Clear();
+        await Snippets.MapDamagedAsync(_client, told.Add);
+        Assert.Equal("eve: 1", told[0]);
+        Assert.Contains("mallory", Assert.Single(told.Skip(1)), StringComparison.Ordinal);
+    }
 }

@@ -8,7 +8,7 @@ namespace Conclave.Cli.Output;
 /// <summary>One line of <c>conclave lock --json</c> and its like. The names are part of the command's interface.</summary>
 internal sealed record LockEvent
 {
-    /// <summary>waiting, acquired, expiring, lost, released, warning, error.</summary>
+    /// <summary>waiting, acquired, expiring, lost, released, progress, done, warning, error.</summary>
     public required string Event { get; init; }
 
     public DateTime Time { get; init; }

@@ -27,17 +27,23 @@ internal sealed class Messages(bool quiet, bool json, TimeProvider time)
     public bool IsSilent => quiet && !json;
 
     /// <summary>Something to know; not with <c>--quiet</c>.</summary>
-    public void Warn(string text)
+    public void Warn(string text) => Tell("warning", text);
+
+    /// <summary>How far something long is; not with <c>--quiet</c>.</summary>
+    public void Progress(string text)
     {
-        if (json)
+        if (IsLive)
         {
-            Event(new() { Event = "warning", Message = text });
+            StatusLine(text + " …");
         }
-        else if (!quiet)
+        else
         {
-            Line(text);
+            Tell("progress", text);
         }
     }
+
+    /// <summary>What was done in the end; not with <c>--quiet</c>.</summary>
+    public void Done(string text) => Tell("done", text);
 
     /// <summary>Why it failed; always told.</summary>
     public void Error(string text, int exitCode)
@@ -103,6 +109,18 @@ internal sealed class Messages(bool quiet, bool json, TimeProvider time)
     /// <summary>Text of strangers (labels, file names) as one line that cannot command the terminal.</summary>
     public static string Printable(string text) =>
         text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? c is '\n' or '\r' or '\t' ? ' ' : '?' : c)) : text;
+
+    private void Tell(string what, string text)
+    {
+        if (json)
+        {
+            Event(new() { Event = what, Message = text });
+        }
+        else if (!quiet)
+        {
+            Line(text);
+        }
+    }
 
     private void Line(string text)
     {

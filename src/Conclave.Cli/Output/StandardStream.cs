@@ -19,6 +19,9 @@ internal sealed unsafe class StandardStream(int descriptor)
 
     public bool IsTerminal { get; } = OperatingSystem.IsLinux() && Posix.IsTerminal(descriptor) == 1;
 
+    /// <summary>True when a write failed, because the reader has left.</summary>
+    public bool IsClosed { get; private set; }
+
     /// <summary>The width of the terminal, 80 when it does not say.</summary>
     public int Columns
     {
@@ -55,6 +58,7 @@ internal sealed unsafe class StandardStream(int descriptor)
                 }
                 else if (error is not (0 or Posix.Eintr))
                 {
+                    IsClosed = true;
                     return;
                 }
 

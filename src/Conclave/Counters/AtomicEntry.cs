@@ -1,21 +1,15 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text;
 using Conclave.Storage;
 
 namespace Conclave;
 
-/// <summary>
-/// One durable entry that is changed exactly once per call, also when an answer is lost: each change leaves its number in a mark of its
-/// session, under the session's gate. After an unknown outcome the session settles, which no older change survives, and the mark tells.
-/// </summary>
+/// <summary>One durable entry that is changed exactly once per call, also when an answer is lost: see <see cref="ExactCommits"/>.</summary>
 /// <param name="coordinator">The client's coordinator.</param>
 /// <param name="kind">What it is.</param>
 /// <param name="name">Its name.</param>
 internal sealed class AtomicEntry(Coordinator coordinator, string kind, string name)
 {
     private readonly string _key = $"{kind}/{StoreNames.Escape(name)}/value";
-    private readonly string _marks = $"{kind}/{StoreNames.Escape(name)}/change/";
 
     public string Key => _key;
 
@@ -38,121 +32,45 @@ internal sealed class AtomicEntry(Coordinator coordinator, string kind, string n
     /// <param name="change">From the present entry, or null when there is none, to the new value; null for no change. Called again after a conflict.</param>
     /// <param name="cancellationToken">Cancels it; the change may have been applied.</param>
     /// <returns>The entry that the change was made from, and the one it made; the same when there was no change.</returns>
-    /// <exception cref="StoreUnavailableException">The store did not confirm in time; nothing was changed, or it is not known.</exception>
+    /// <exception cref="StoreUnavailableException">The store did not confirm in time; nothing was changed.</exception>
     /// <exception cref="OutcomeUnknownException">The session ended before it was known whether the change was applied.</exception>
     public async ValueTask<(Entry? Before, Entry? After)> ChangeAsync(Func<Entry?, byte[]?> change, CancellationToken cancellationToken)
     {
-        // one change at a time per client: the mark of a session holds one number
+        // one at a time per client: they would only refuse each other
         _ = await coordinator.Gates.EnterAsync(_key, shared: false, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
         try
         {
-            (Entry? Before, Entry? After) changed = default;
+            string what = $"the {kind} '{name}'";
+            Entry? before = null;
             await coordinator.RetryAsync(
-                $"the {kind} '{name}'",
+                what,
                 async () =>
                 {
-                    var session = await GetSessionAsync(cancellationToken).ConfigureAwait(false);
-                    try
-                    {
-                        changed = await ChangeAsync(session, change, cancellationToken).ConfigureAwait(false);
-                        return true;
-                    }
-                    catch (SessionExpiredException)
-                    {
-                        // proven not applied: begin again with the next session
-                        session.MarkGone();
-                        return false;
-                    }
+                    before = await GetAsync(cancellationToken).ConfigureAwait(false);
+                    return true;
                 },
-                cancellationToken,
-                repeatsUnknown: false).ConfigureAwait(false);
-            return changed;
+                cancellationToken).ConfigureAwait(false);
+            while (true)
+            {
+                if (change(before) is not { } value)
+                {
+                    return (before, before);
+                }
+
+                var must = before is null ? Condition.Absent(_key) : Condition.Unchanged(_key, before.Revision);
+                var result = await coordinator.Exact.CommitAsync(what, must, Write.Put(_key, value), cancellationToken).ConfigureAwait(false);
+                if (result.IsApplied)
+                {
+                    // the value of then: somebody may have changed it since
+                    return (before, new Entry(_key, value, before?.CreateRevision ?? result.Revision, result.Revision, before?.Session));
+                }
+
+                before = result.Now;
+            }
         }
         finally
         {
             coordinator.Gates.Exit(_key, shared: false);
-        }
-    }
-
-    private async ValueTask<Session> GetSessionAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await coordinator.GetSessionAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (OutcomeUnknownException e)
-        {
-            // nobody knows the id of a session whose opening was not answered; it runs out by itself, and nothing was changed
-            throw new StoreUnavailableException("No session could be opened.", e);
-        }
-    }
-
-    private async ValueTask<(Entry? Before, Entry? After)> ChangeAsync(Session session, Func<Entry?, byte[]?> change, CancellationToken cancellationToken)
-    {
-        string mark = _marks + session.Id.Value;
-        byte[] number = Encoding.UTF8.GetBytes(session.NextClaim().ToString(CultureInfo.InvariantCulture));
-        var read = new Transaction(reads: [Read.Get(_key), Read.Get(mark), Read.Get(session.RecordKey)]);
-        var result = await coordinator.CommitAsync(read, cancellationToken).ConfigureAwait(false);
-        while (true)
-        {
-            var before = result.Get(0);
-            if (change(before) is not { } value)
-            {
-                return (before, before);
-            }
-
-            var commit = new Transaction(
-                [before is null ? Condition.Absent(_key) : Condition.Unchanged(_key, before.Revision), session.Gate],
-                [Write.Put(_key, value), Write.Put(mark, number, session.Id)],
-                [Read.Get(_key), Read.Get(mark), Read.Get(session.RecordKey)]);
-            try
-            {
-                result = await coordinator.CommitAsync(commit, cancellationToken).ConfigureAwait(false);
-                if (result.Accepted)
-                {
-                    return (before, result.Get(0));
-                }
-            }
-            catch (OutcomeUnknownException e)
-            {
-                result = await SettleAsync(session, read, e, cancellationToken).ConfigureAwait(false);
-                if (result.Get(1) is { } marked && marked.Value.Span.SequenceEqual(number))
-                {
-                    // applied; the value of then, at the revision of the mark that was put with it
-                    return (before, new Entry(_key, value, before?.CreateRevision ?? marked.Revision, marked.Revision, before?.Session));
-                }
-            }
-
-            if (result.Get(2) is { } gate)
-            {
-                session.AdoptGate(gate.Revision);
-            }
-        }
-    }
-
-    private async ValueTask<CommitResult> SettleAsync(Session session, Transaction read, OutcomeUnknownException cause, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await session.SettleAsync(_ => { }, cancellationToken).ConfigureAwait(false);
-            for (var pause = Backoff.Start; ; pause = Backoff.Next(pause))
-            {
-                try
-                {
-                    return await coordinator.CommitAsync(read, cancellationToken).ConfigureAwait(false) is var result && result.Get(2) is not null
-                        ? result
-                        : throw new SessionExpiredException($"The session {session.Id} is gone.");
-                }
-                catch (StoreUnavailableException)
-                {
-                    await Task.Delay(Backoff.Jitter(pause), coordinator.Time, cancellationToken).ConfigureAwait(false);
-                    session.ThrowIfLost();
-                }
-            }
-        }
-        catch (SessionExpiredException)
-        {
-            throw new OutcomeUnknownException($"It is not known whether the {kind} '{name}' was changed: its session ended before the store told.", cause);
         }
     }
 }

@@ -41,6 +41,7 @@ internal sealed partial class Session : IAsyncDisposable
         (_record, _store, _time, _renewalTimers, _telemetry, _logger) = (record, store, time, renewalTimers, telemetry, logger);
         RecordKey = SessionRecord.KeyOf(grant.Id.Value);
         Lost = _lost.Token;
+        Marks = new(grant.Id);
         _believed = options.Margin.Believed(grant.TimeToLive);
         _wallTolerance = options.Margin.GuardFor(grant.TimeToLive) / 2;
     }
@@ -102,7 +103,10 @@ internal sealed partial class Session : IAsyncDisposable
     /// <summary>What a join must find unchanged, so that an older join can no longer land once the session has settled.</summary>
     public Condition Gate => Condition.Unchanged(RecordKey, Volatile.Read(ref _gateRevision));
 
-    /// <summary>A number for a claim's key, never used before in this session.</summary>
+    /// <summary>What tells whether a change of something durable was applied.</summary>
+    public ChangeMarks Marks { get; }
+
+    /// <summary>A number for a claim's key or a change, never used before in this session.</summary>
     public long NextClaim() => Interlocked.Increment(ref _lastClaim);
 
     /// <summary>

@@ -92,6 +92,22 @@ public static partial class ToolConformance
         Case(Skew, WithoutAMajorityNoClockIsBlamed),
         Case(Skew, AClockWithoutABoundIsNotBlamedAndWhoDoesNotAnswerIsNamed),
         Case(ClocksStay, AClockWhoseSessionEndsJoinsAgain),
+        Case(MapReads, WhatIsSetInAMapIsReadUntilItIsDeleted),
+        Case(MapReads, ReadsAndSetsOfAMapTakeOneRoundTripAndUpdatesTwo),
+        Case(MapReads, KeysOfAMapNeverMeetAndNeitherDoMaps),
+        Case(MapReads, TheLockOfAKeyExcludesWhoAsksForItAndNobodyElse),
+        Case(MapErrors, WhatOthersHaveDamagedIsAnErrorThatNamesItAndLeavesTheRestOfAMap),
+        Case(MapErrors, WhatDoesNotFitIntoAMapIsRefusedAndNamesTheKey),
+        Case(MapExactly, AChangeOfAMapWhoseAnswerIsLostHappensOnce),
+        Case(MapExactly, AChangeThatSomebodyHasOverwrittenIsKnownAllTheSame),
+        Case(MapExactly, AChangeOfAMapThatIsStillOnItsWayCannotLandLater),
+        Case(MapExactly, AChangeThatIsCancelledDisturbsNoLaterOne),
+        Case(MapExactly, ChangingAllEntriesMeetsEachOneOnceAndOverwritesNobody),
+        Case(MapExactly, OneOrderOfAllCallsOnEachKeyOfAMapExplainsTheirAnswers),
+        Case(MapExactly, WhereSessionsEndAnUnknownChangeOfAMapHappensOnceOrNotAtAll),
+        Case(MapInOrder, WhoEnumeratesAMapMeetsWhatIsThereThroughoutOnceAndInOrder),
+        Case(MapChanges, WhoObservesAMapIsToldWhatChangesAcrossAnOutage),
+        Case(MapChanges, WhoObservesALargeMapKnowsInTheEndWhatIsThere),
     ];
 
     private static ConformanceCase Case(string contract, Func<StoreHarness, Task> run, [CallerArgumentExpression(nameof(run))] string name = "") =>
