@@ -108,7 +108,8 @@ internal static class MapCommands
         {
             StandardStream.Out.Write(settings.Global.Json
                 ? MapLine.Format(entry, name, storeKey, revision, time.GetUtcNow()) + "\n"
-                : Messages.Printable($"{Describe.When(time.GetUtcNow(), time)}  {(entry is null ? "absent" : "set   ")}  {MapLine.Key(name, storeKey)}{(entry is null ? "" : "  " + Value(settings, entry))}") + "\n");
+                : Messages.Printable(
+                    $"{Describe.When(time.GetUtcNow(), time)}  {(entry is null ? "absent" : "set   ")}  {MapLine.Key(name, storeKey)}{(entry is null ? "" : "  " + Value(settings, entry))}") + "\n");
         }
     });
 

@@ -136,7 +136,10 @@ public sealed partial class DistributedMap<TKey, TValue>
             var before = await _table.GetPatientlyAsync(storeKey, cancellationToken).ConfigureAwait(false);
             Write? last = null;
             (before, long revision) = await _table.ChangeAsync(
-                storeKey, before, now => last = ToWrite(storeKey, now, change(Readable(now) is { } entry ? entry.Value : default)), cancellationToken).ConfigureAwait(false);
+                storeKey,
+                before,
+                now => last = ToWrite(storeKey, now, change(Readable(now) is { } entry ? entry.Value : default)),
+                cancellationToken).ConfigureAwait(false);
             return revision == 0 ? Readable(before)
                 : last is { IsDelete: false } put ? new(this, new(storeKey, put.Value, before?.CreateRevision ?? revision, revision, before?.Session))
                 : null;

@@ -138,8 +138,9 @@ internal sealed class ExactCommits(Coordinator coordinator)
                 return new(_settling is null, marked.Revision, now);
             }
 
-            if (marked is null && mark.Revision != 0)
+            if (marked is null && mark.Revision != 0 && _unknown is not null)
             {
+                // whether it is the session or only the mark that is gone, nothing tells any more what became of the change
                 throw new SessionExpiredException($"The session {session.Id} is gone, and its marks with it.");
             }
 
