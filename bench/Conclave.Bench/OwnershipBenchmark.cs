@@ -18,30 +18,41 @@ internal static class OwnershipBenchmark
     public static async Task<int> RunAsync(string[] only)
     {
         await CountAsync();
-        using var folder = new TemporaryFolder();
-        await using var etcd = await EtcdServer.StartAsync();
-        await using var redis = await RedisServer.StartAsync();
-        await using var postgres = await PostgresServer.StartAsync(new() { Settings = new Dictionary<string, string> { ["max_connections"] = "400" } });
-        (string Engine, string Uri)[] engines =
-        [
-            ("sqlite", $"sqlite:{folder.File("ownership.db")}"),
-            ("etcd", $"etcd://{etcd.Host}:{etcd.Port}/ownership"),
-            ("redis", $"redis://{redis.Host}:{redis.Port}?namespace=ownership&trustEmpty=true"),
-            ("postgres", $"postgres://postgres@{postgres.Host}:{postgres.Port}/postgres?namespace=ownership"),
-        ];
-        foreach (var (engine, uri) in engines.Where(e => only.Length == 0 || only.Contains(e.Engine)))
+        if (IsWanted("sqlite"))
         {
-            bool isFull = engine is "sqlite" or "etcd";
-            await BurstAsync(engine, uri, 10, rounds: 3);
-            if (isFull)
-            {
-                await BurstAsync(engine, uri, 50, rounds: 1);
-                await LoopAsync(engine, uri);
-                await UpdateAsync(engine, uri);
-            }
+            using var folder = new TemporaryFolder();
+            await AllAsync("sqlite", $"sqlite:{folder.File("ownership.db")}");
+        }
+
+        if (IsWanted("etcd"))
+        {
+            await using var etcd = await EtcdServer.StartAsync();
+            await AllAsync("etcd", $"etcd://{etcd.Host}:{etcd.Port}/ownership");
+        }
+
+        if (IsWanted("redis"))
+        {
+            await using var redis = await RedisServer.StartAsync();
+            await BurstAsync("redis", $"redis://{redis.Host}:{redis.Port}?namespace=ownership&trustEmpty=true", 10, rounds: 3);
+        }
+
+        if (IsWanted("postgres"))
+        {
+            await using var postgres = await PostgresServer.StartAsync(new() { Settings = new Dictionary<string, string> { ["max_connections"] = "400" } });
+            await BurstAsync("postgres", $"postgres://postgres@{postgres.Host}:{postgres.Port}/postgres?namespace=ownership", 10, rounds: 3);
         }
 
         return 0;
+
+        bool IsWanted(string engine) => only.Length == 0 || only.Contains(engine);
+    }
+
+    private static async Task AllAsync(string engine, string uri)
+    {
+        await BurstAsync(engine, uri, 10, rounds: 3);
+        await BurstAsync(engine, uri, 50, rounds: 1);
+        await LoopAsync(engine, uri);
+        await UpdateAsync(engine, uri);
     }
 
     private static async Task CountAsync()
