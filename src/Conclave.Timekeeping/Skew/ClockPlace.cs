@@ -18,6 +18,7 @@ internal sealed class ClockPlace : IAsyncDisposable
     private readonly SemaphoreSlim _news = new(0);
     private readonly Dictionary<string, long> _toldReports = new(StringComparer.Ordinal);
     private readonly List<ClockQuestion> _seen = [];
+    private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _work;
     private ClockRound? _round;
     private ClockReportNote? _report;
@@ -72,9 +73,8 @@ internal sealed class ClockPlace : IAsyncDisposable
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async Task UntilLostAsync(CancellationToken cancellationToken)
     {
-        var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var registration = _membership.Lost.Register(() => lost.TrySetResult()).ConfigureAwait(false);
-        await Task.WhenAny(lost.Task, _work).WaitAsync(cancellationToken).ConfigureAwait(false);
+        await using var registration = _membership.Lost.Register(() => _gone.TrySetResult()).ConfigureAwait(false);
+        await Task.WhenAny(_gone.Task, _work).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
@@ -119,16 +119,11 @@ internal sealed class ClockPlace : IAsyncDisposable
     {
         await foreach (var change in _group.ObserveAsync(_stop.Token).ConfigureAwait(false))
         {
-            if (change.Member.Id == Id)
-            {
-                continue;
-            }
-
             if (change.Kind == GroupChangeKind.Left)
             {
                 Left(change.Member.Id);
             }
-            else if (ClockNote.Read(change.Member.Payload) is { } note)
+            else if (change.Member.Id != Id && ClockNote.Read(change.Member.Payload) is { } note)
             {
                 Published(change.Member.Id, note, isNew: change.Kind == GroupChangeKind.Joined);
             }
@@ -137,6 +132,12 @@ internal sealed class ClockPlace : IAsyncDisposable
 
     private void Left(string id)
     {
+        if (id == Id)
+        {
+            // the store says so earlier than the session's next renewal would
+            _gone.TrySetResult();
+        }
+
         lock (_gate)
         {
             _round?.Left(id);
