@@ -13,7 +13,7 @@ public sealed class NetworkTests
     {
         await using var server = await ConsulServer.StartAsync(TestServers.Short);
         await using var proxy = new FaultProxy(server);
-        await NetworkFaults.CutOffAsync(server.Open("network", o => o with { Agents = [new(proxy.Host, proxy.Port)] }), server.Open("network"), proxy, lost, TimeSpan.FromSeconds(3));
+        await NetworkFaults.CutOffAsync(server.Open("network", o => o with { Agents = [new(proxy.Host, proxy.Port)] }), server.Open("network"), proxy, lost, TimeSpan.FromSeconds(4));
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public sealed class NetworkTests
     {
         await using var cluster = await TestEtcd.StartAsync();
         await using var proxy = new FaultProxy(cluster.Servers[0]);
-        await NetworkFaults.CutOffAsync(cluster.Open("network", o => o with { Endpoints = [proxy.Address] }), cluster.Open("network"), proxy, lost, TimeSpan.FromSeconds(3));
+        await NetworkFaults.CutOffAsync(cluster.Open("network", o => o with { Endpoints = [proxy.Address] }), cluster.Open("network"), proxy, lost, TimeSpan.FromSeconds(4));
     }
 
     [Fact]

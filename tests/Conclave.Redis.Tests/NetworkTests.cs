@@ -12,7 +12,7 @@ public sealed class NetworkTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var proxy = new Servers.FaultProxy("127.0.0.1", server.Port);
-        await NetworkFaults.CutOffAsync(server.Store(change: o => o with { Hosts = [new(proxy.Host, proxy.Port)] }), server.Store(), proxy, lost, TimeSpan.FromSeconds(3));
+        await NetworkFaults.CutOffAsync(server.Store(change: o => o with { Hosts = [new(proxy.Host, proxy.Port)] }), server.Store(), proxy, lost, TimeSpan.FromSeconds(4));
     }
 
     [Fact]
