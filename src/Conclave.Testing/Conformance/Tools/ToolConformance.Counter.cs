@@ -128,6 +128,36 @@ public static partial class ToolConformance
         }
     });
 
+    /// <summary>
+    /// The store has ended it, and the client does not know yet. An engine may refuse the next change for the condition that went with the session, and
+    /// never speak of the session itself.
+    /// </summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static Task ACounterGoesOnWhenItsSessionHasEnded(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
+    {
+        var client = rig.Client();
+        long sum = await AddAsync(rig, client, 1).ConfigureAwait(false);
+        for (int i = 0; i < 3; i++)
+        {
+            foreach (var session in (await rig.EntriesAsync("session/").ConfigureAwait(false)).Select(e => e.Session).Distinct())
+            {
+                await rig.Behind.CloseSessionAsync(session!.Value).ConfigureAwait(false);
+            }
+
+            try
+            {
+                long next = await AddAsync(rig, client, 1).ConfigureAwait(false);
+                Check.Equal(sum + 1, next, "the sum after the session has ended");
+                sum = next;
+            }
+            catch (OutcomeUnknownException) when (!rig.IsPlain)
+            {
+                // the answer was lost, and the session with it
+                sum = await NumberAsync(rig, client).ConfigureAwait(false);
+            }
+        }
+    });
+
     /// <summary>One to read, one to write.</summary>
     /// <param name="harness">An empty namespace.</param>
     public static Task AnUncontendedAdditionTakesTwoRoundTrips(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>

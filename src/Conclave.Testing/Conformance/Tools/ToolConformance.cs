@@ -78,6 +78,7 @@ public static partial class ToolConformance
         Case(ExactlyOnce, WhereSessionsEndAnUnknownAdditionCountsOnceOrNotAtAll),
         Case(ExactlyOnce, ANumberIsSetOnlyIfItIsAsExpected),
         Case(ExactlyOnce, ASumThatDoesNotFitChangesNothing),
+        Case(ExactlyOnce, ACounterGoesOnWhenItsSessionHasEnded),
         Case(ExactlyOnce, AnUncontendedAdditionTakesTwoRoundTrips),
         Case(Durable, ANumberIsThereWhenNobodyIs),
         Case(Durable, WhoObservesANumberIsToldTheLastOneAcrossAnOutage),
