@@ -107,19 +107,21 @@ public sealed class ChronyTests(OneChrony fixture) : IClassFixture<OneChrony>
     [Fact]
     public async Task A_server_whose_clock_is_moved_while_it_runs_is_outvoted_and_taken_back()
     {
-        await using var bad = await SteppedChrony.StartAsync();
+        using var wall = await SteppedClock.TryCreateAsync();
+        Assert.SkipWhen(wall is null, "NOT TESTED: a chrony with another clock needs a C compiler ('cc') for clockstep.c, and there is none");
+        await using var bad = await ChronyServer.StartAsync(wall);
         var good = await fixture.GetAsync();
         await using var other = await ChronyServer.StartAsync();
-        await using var clock = new NtpClock([$"{good.Host}:{good.Port}", $"{other.Host}:{other.Port}", bad.Address], Truth.Fast);
+        await using var clock = new NtpClock([$"{good.Host}:{good.Port}", $"{other.Host}:{other.Port}", $"{bad.Host}:{bad.Port}"], Truth.Fast);
         await Truth.SynchronizedAsync(clock);
         foreach (double seconds in (double[])[7, -3, 0.05, -3600])
         {
-            bad.Step(TimeSpan.FromSeconds(seconds));
+            wall.Step(TimeSpan.FromSeconds(seconds));
             await Eventually.TrueAsync(() => Rejected(clock), () => Truth.Describe(clock));
             Assert.Equal(ClockState.Synchronized, clock.State);
         }
 
-        bad.Step(TimeSpan.Zero);
+        wall.Step(TimeSpan.Zero);
         await Eventually.TrueAsync(
             () =>
             {

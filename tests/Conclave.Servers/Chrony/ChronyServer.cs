@@ -8,12 +8,12 @@ namespace Conclave.Servers;
 public sealed class ChronyServer : Server
 {
     private readonly int _port;
-    private readonly IReadOnlyList<string> _environment;
+    private readonly SteppedClock? _clock;
 
-    private ChronyServer(ServerBinary binary, IReadOnlyList<string> environment)
+    private ChronyServer(ServerBinary binary, SteppedClock? clock)
         : base(binary, new(1))
     {
-        _environment = environment;
+        _clock = clock;
         using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         _port = ((IPEndPoint)socket.Client.LocalEndPoint!).Port;
     }
@@ -22,13 +22,13 @@ public sealed class ChronyServer : Server
     public new int Port => _port;
 
     /// <summary>Starts a server, and waits until it serves time.</summary>
-    /// <param name="environment">Variables of its process, as NAME=VALUE: libfaketime gives it another clock.</param>
+    /// <param name="clock">The wall clock that it sees and serves; null for the machine's own.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     /// <exception cref="ServerMissingException">chrony is not on this machine.</exception>
-    public static Task<ChronyServer> StartAsync(IReadOnlyList<string>? environment = null, CancellationToken cancellationToken = default)
+    public static Task<ChronyServer> StartAsync(SteppedClock? clock = null, CancellationToken cancellationToken = default)
     {
         var binary = ServerBinaries.Require("chrony-4");
-        return Readiness.StartAsync(() => new ChronyServer(binary, environment ?? []), server => server.StartAsync(cancellationToken));
+        return Readiness.StartAsync(() => new ChronyServer(binary, clock), server => server.StartAsync(cancellationToken));
     }
 
     private protected override IEnumerable<string> CommandLine()
@@ -47,7 +47,7 @@ public sealed class ChronyServer : Server
 
             """);
         // -x: the clock is left alone; -U: root is not needed, and not asked for
-        return ["env", .. _environment, .. Binary.Program("chronyd"), "-x", "-U", "-d", "-u", Environment.UserName, "-f", config];
+        return [.. SteppedClock.Prefix(_clock), .. Binary.Program("chronyd"), "-x", "-U", "-d", "-u", Environment.UserName, "-f", config];
     }
 
     private protected override async Task<bool> ProbeAsync(CancellationToken cancellationToken)
