@@ -41,11 +41,13 @@ public sealed class SessionTests : IAsyncDisposable
     [Fact]
     public async Task In_the_last_millisecond_before_the_deadline_nobody_asks_without_end()
     {
-        var claim = await _client.Lock("x").AcquireAsync();
+        // a deadline between two milliseconds, as those of a real clock are
+        await using var client = new ConclaveClient(_store, new() { TimeProvider = _time, SessionTimeToLive = Ttl + TimeSpan.FromTicks(3333), LeaveStoreOpen = true });
+        var claim = await client.Lock("x").AcquireAsync();
         int attempts = 0;
         _store.OnRenew = next => Interlocked.Increment(ref attempts) < 1000 ? throw new StoreUnavailableException("cut off") : next();
 
-        _time.Advance(claim.SafeTime - TimeSpan.FromMilliseconds(0.5));
+        _time.Advance(claim.SafeTime - TimeSpan.FromTicks(1));
 
         await Eventually.TrueAsync(() => Volatile.Read(ref attempts) >= 4);
         Assert.True(claim.IsHeld);
