@@ -85,7 +85,9 @@ public sealed class Owning
         var result = await sandbox.RunAsync("own", "k", "--json", "--", "true");
 
         var events = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToArray();
-        Assert.Equal(["acquired", "released"], events.Select(e => e.GetProperty("event").GetString()));
+
+        // a machine that is busy may be waited for
+        Assert.Equal(["acquired", "released"], events.Select(e => e.GetProperty("event").GetString()).Where(e => e != "waiting"));
         Assert.All(events, e => Assert.Equal(("ownership", "k"), (e.GetProperty("kind").GetString(), e.GetProperty("name").GetString())));
     }
 

@@ -150,7 +150,7 @@ public static partial class OwnershipConformance
 
     /// <summary>Null when it is somebody's.</summary>
     /// <param name="harness">An empty namespace.</param>
-    public static Task ATryTakesWhatIsFreeAndDoesNotWait(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
+    public static Task ATryOwnsWhatIsFreeAndDoesNotWait(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
     {
         var (first, second) = (rig.Client(), rig.Client());
         var held = await rig.EventuallyAsync(Calm(first).TryOwnAsync("x", "me").AsTask(), "a try ends").ConfigureAwait(false);

@@ -24,7 +24,7 @@ public static partial class OwnershipConformance
         Case(Cheap, LocalOwnersDoNotKeepOtherProcessesWaiting),
         Case(InLine, TheNextProcessInLineIsWokenByTheRelease),
         Case(InLine, ANewcomerDoesNotComeBetween),
-        Case(InLine, ATryTakesWhatIsFreeAndDoesNotWait),
+        Case(InLine, ATryOwnsWhatIsFreeAndDoesNotWait),
         Case(InLine, OwnersAreAsAModelSaysInRandomTraffic),
         Case(InLine, OwnershipsDoNotOverlapInRandomTraffic),
         Case(Crashes, ACrashedOwnerIsReplacedWithinTwoRefreshIntervals),
