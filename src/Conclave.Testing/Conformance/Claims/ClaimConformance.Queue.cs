@@ -100,27 +100,43 @@ public static partial class ClaimConformance
     /// <param name="harness">An empty namespace.</param>
     public static Task ClientsAreServedInTheOrderInWhichTheyCame(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
     {
-        var first = rig.Client();
-        var holder = await first.AcquireAsync().ConfigureAwait(false);
-        var order = new ConcurrentQueue<int>();
-        var served = new List<Task>();
-        for (int i = 0; i < 5; i++)
+        // who loses its session loses its place: on a busy machine that may happen to somebody, but not every time
+        const int attempts = 4;
+        for (int attempt = 1; !await TryAsync().ConfigureAwait(false); attempt++)
         {
-            int me = i;
-            var waiting = await rig.Client().QueueUpAsync(i + 2).ConfigureAwait(false);
-            served.Add(ServeAsync());
+            Check.That(attempt < attempts, $"somebody lost its session in each of {attempts} attempts");
+        }
 
-            async Task ServeAsync()
+        async Task<bool> TryAsync()
+        {
+            var first = rig.Client();
+            var holder = await first.AcquireAsync().ConfigureAwait(false);
+            var order = new ConcurrentQueue<int>();
+            var clients = new List<RigClient>();
+            var served = new List<Task>();
+            for (int i = 0; i < 5; i++)
+            {
+                clients.Add(rig.Client());
+                served.Add(ServeAsync(i, await clients[i].QueueUpAsync(i + 2).ConfigureAwait(false)));
+            }
+
+            await first.ReleaseAsync(holder).ConfigureAwait(false);
+            await rig.SoonAsync(Task.WhenAll(served), "everybody who waits is served").ConfigureAwait(false);
+            if (!rig.StandsStill && clients.Any(c => c.Store.Openings > 1))
+            {
+                return false;
+            }
+
+            Check.Equal("0 1 2 3 4", string.Join(' ', order), "the order in which clients were served");
+            return true;
+
+            async Task ServeAsync(int me, Waiting waiting)
             {
                 var claim = await waiting.Task.ConfigureAwait(false);
                 order.Enqueue(me);
                 await claim.DisposeAsync().ConfigureAwait(false);
             }
         }
-
-        await first.ReleaseAsync(holder).ConfigureAwait(false);
-        await rig.SoonAsync(Task.WhenAll(served), "everybody who waits is served").ConfigureAwait(false);
-        Check.Equal("0 1 2 3 4", string.Join(' ', order), "the order in which clients were served");
     });
 
     /// <summary>Ten that wait in one process, and one of another that came before them.</summary>

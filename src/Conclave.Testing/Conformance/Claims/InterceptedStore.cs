@@ -8,6 +8,7 @@ internal sealed class InterceptedStore(IStore inner) : IStore
 {
     private readonly ConcurrentDictionary<Exception, byte> _thrown = new(ReferenceEqualityComparer.Instance);
     private int _commits;
+    private int _openings;
     private int _renewals;
     private int _disposals;
     private int _waits;
@@ -32,6 +33,9 @@ internal sealed class InterceptedStore(IStore inner) : IStore
     public int Commits => Volatile.Read(ref _commits);
 
     public int Renewals => Volatile.Read(ref _renewals);
+
+    /// <summary>How many sessions were asked for: more than one when one was lost.</summary>
+    public int Openings => Volatile.Read(ref _openings);
 
     public int Disposals => Volatile.Read(ref _disposals);
 
@@ -91,8 +95,11 @@ internal sealed class InterceptedStore(IStore inner) : IStore
         }
     }
 
-    public async ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) =>
-        await CallAsync(() => OnOpen(() => SendAsync(() => inner.OpenSessionAsync(timeToLive, cancellationToken)))).ConfigureAwait(false);
+    public async ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _openings);
+        return await CallAsync(() => OnOpen(() => SendAsync(() => inner.OpenSessionAsync(timeToLive, cancellationToken)))).ConfigureAwait(false);
+    }
 
     public async ValueTask<bool> RenewSessionAsync(SessionId session, CancellationToken cancellationToken = default)
     {

@@ -42,7 +42,7 @@ public static partial class ToolConformance
                     // on a slow store nobody would meet so many others otherwise: whoever leaves room stays until some have come
                     long since = TimeProvider.System.GetTimestamp();
                     int grants = holders.Grants;
-                    while (weight == 1 && holders.Most < permits && holders.Grants < grants + permits && TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromMilliseconds(100))
+                    while (weight == 1 && holders.Most < permits && holders.Grants < grants + permits && TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromMilliseconds(500))
                     {
                         await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System).ConfigureAwait(false);
                     }
