@@ -91,7 +91,7 @@ public sealed class FaultTests
         await using var server = await ConsulServer.StartAsync(TestServers.Short);
         await using var proxy = new FaultProxy(server);
         await using var direct = server.Open("test");
-        await using var store = server.Open("test", o => o with { Agents = [new(proxy.Host, proxy.Port)], AnswerTimeout = TimeSpan.FromSeconds(how == "silence" ? 0.5 : 20) });
+        await using var store = server.Open("test", o => o with { Agents = [new(proxy.Host, proxy.Port)], AnswerTimeout = TimeSpan.FromSeconds(how == "silence" ? 2 : 20) });
         long before = await store.PutAsync("x", new byte[] { 1 });
 
         proxy.Drop(Direction.ToClient);

@@ -50,7 +50,9 @@ internal sealed class KeyTraffic
     private readonly StoreHarness _harness;
     private readonly IStore[] _stores;
     private readonly ConcurrentQueue<TimedOperation<KeyOperation, string>> _history = [];
+    private readonly TaskCompletionSource _allAreHere = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _sequence;
+    private int _here;
     private int _unknown;
     private int _conflicts;
 
@@ -85,6 +87,13 @@ internal sealed class KeyTraffic
 
     private async Task WorkAsync(int worker)
     {
+        // a busy machine starts them one after the other, and the first would be done before the second begins
+        if (Interlocked.Increment(ref _here) == Workers)
+        {
+            _allAreHere.SetResult();
+        }
+
+        await _allAreHere.Task.ConfigureAwait(false);
         var random = new Random((_harness.Seed * 100) + worker);
         for (int i = 0; !IsEnough(); i++)
         {
