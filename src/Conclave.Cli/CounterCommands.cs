@@ -17,7 +17,7 @@ internal static class CounterCommands
 
     public static async Task<int> AddAsync(NameSettings settings, long delta, Messages messages)
     {
-        var client = new ConclaveClient(StoreLocator.Open(settings.Global.Store), new() { LoggerFactory = new StoreNotices(messages) });
+        var client = Looking.ChangingClient(settings.Global, messages);
         await using (client.ConfigureAwait(false))
         {
             try

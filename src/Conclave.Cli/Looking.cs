@@ -1,3 +1,4 @@
+using Conclave.Cli.Output;
 using Conclave.Cli.Processes;
 
 namespace Conclave.Cli;
@@ -6,7 +7,14 @@ namespace Conclave.Cli;
 internal static class Looking
 {
     /// <summary>A client on the store of the options.</summary>
-    public static ConclaveClient Client(GlobalSettings global) => new(StoreLocator.OpenToLook(global.Store));
+    /// <param name="global">The options.</param>
+    /// <param name="messages">Where to tell that the store opens no session yet, for who changes something; null for who only looks.</param>
+    public static ConclaveClient Client(GlobalSettings global, Messages? messages = null) =>
+        new(StoreLocator.OpenToLook(global.Store), new() { LoggerFactory = messages is null ? null : new StoreNotices(messages) });
+
+    /// <summary>A client that changes something, and tells when the store opens no session yet.</summary>
+    public static ConclaveClient ChangingClient(GlobalSettings global, Messages messages) =>
+        new(StoreLocator.Open(global.Store), new() { LoggerFactory = new StoreNotices(messages) });
 
     /// <summary>Watches until Ctrl-C or SIGTERM, which is how a watch ends well.</summary>
     public static async Task<int> WatchAsync(GlobalSettings global, Func<ConclaveClient, TimeProvider, CancellationToken, Task> watch)

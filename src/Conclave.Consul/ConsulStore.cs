@@ -179,7 +179,7 @@ public sealed class ConsulStore : IStore, IServerClock
             // shared by all who come before it has ended; a failure is theirs, the next one tries again
             if (_opening is null || _opening.IsCompleted)
             {
-                _opening = OpenAsync();
+                _opening = OpenAsync().Observed();
             }
 
             return new(_opening.WaitAsync(cancellationToken));

@@ -160,7 +160,7 @@ public sealed class EtcdStore : IStore, IServerClock
             // shared by all who come before it has ended; a failure is theirs, the next one tries again
             if (_opening is null || _opening.IsCompleted)
             {
-                _opening = OpenAsync();
+                _opening = OpenAsync().Observed();
             }
 
             return new(_opening.WaitAsync(cancellationToken));

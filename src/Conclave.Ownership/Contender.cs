@@ -28,7 +28,6 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
 
     private TimeProvider Time => owners.Time;
 
-
     /// <summary>Runs it, within the local turn.</summary>
     /// <returns>What is held; null when the timeout came first.</returns>
     /// <exception cref="StoreUnavailableException">It could not even stand in line within the operation timeout.</exception>
@@ -133,7 +132,7 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
         longest = place > 0 ? Backoff.Jitter(longest * 1.1, 0.1) : Shorter(longest, Backoff.Jitter(options.AcquireInterval * 5 / 6, 0.2));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         longest = Shorter(longest, left);
-        using var timer = new CancellationTokenSource(longest > TimeSpan.Zero ? longest : TimeSpan.Zero, Time);
+        using var timer = new CancellationTokenSource(longest > TimeSpan.Zero ? Backoff.RoundUp(longest) : TimeSpan.Zero, Time);
         using var link = timer.Token.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), limit);
         bool isHinted = false;
         try

@@ -180,7 +180,7 @@ internal sealed partial class Hold
     /// <summary>Waits for the next refresh, or the deadline. False when there is nothing more to refresh.</summary>
     private async ValueTask<bool> PauseAsync(TimeSpan pause)
     {
-        var left = Left;
+        var left = Backoff.RoundUp(Left);
         pause = pause < left ? pause : left;
         await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, Time, _stop.Token)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);

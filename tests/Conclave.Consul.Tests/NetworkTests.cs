@@ -25,4 +25,14 @@ public sealed class NetworkTests
         await using var direct = server.Open("network");
         await NetworkFaults.SubscribeLateAsync(waiting, direct, proxy);
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_leaves_while_a_connection_is_made_leaves_no_failure_behind(bool isNew)
+    {
+        await using var server = await ConsulServer.StartAsync(TestServers.Short);
+        await using var proxy = new FaultProxy(server);
+        await NetworkFaults.LeaveEarlyAsync(() => server.Open("network", o => o with { Agents = [new(proxy.Host, proxy.Port)] }), proxy, isNew);
+    }
 }

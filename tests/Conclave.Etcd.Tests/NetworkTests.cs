@@ -25,4 +25,14 @@ public sealed class NetworkTests
         await using var direct = cluster.Open("network");
         await NetworkFaults.SubscribeLateAsync(waiting, direct, proxy);
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_leaves_while_a_connection_is_made_leaves_no_failure_behind(bool isNew)
+    {
+        await using var cluster = await TestEtcd.StartAsync();
+        await using var proxy = new FaultProxy(cluster.Servers[0]);
+        await NetworkFaults.LeaveEarlyAsync(() => cluster.Open("network", o => o with { Endpoints = [proxy.Address] }), proxy, isNew);
+    }
 }

@@ -24,4 +24,14 @@ public sealed class NetworkTests
         await using var direct = server.Store();
         await NetworkFaults.SubscribeLateAsync(waiting, direct, proxy);
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_leaves_while_a_connection_is_made_leaves_no_failure_behind(bool isNew)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var proxy = new Servers.FaultProxy("127.0.0.1", server.Port);
+        await NetworkFaults.LeaveEarlyAsync(() => server.Store(change: o => o with { Hosts = [new(proxy.Host, proxy.Port)] }), proxy, isNew);
+    }
 }

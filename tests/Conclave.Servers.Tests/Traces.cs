@@ -5,8 +5,9 @@ internal static class Traces
 {
     public static async Task DisposeLeavesNothingAsync(Server server)
     {
+        // some of them, like the process of a connection that was just closed, may be on their way out
         var processes = ProcessTree.Of(server.ProcessId);
-        Assert.All(processes, process => Assert.True(ProcessTree.IsAlive(process)));
+        Assert.Contains(processes, ProcessTree.IsAlive);
         await server.DisposeAsync();
         Assert.DoesNotContain(processes, ProcessTree.IsAlive);
         Assert.False(Directory.Exists(server.Folder));

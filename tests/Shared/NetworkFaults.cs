@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Conclave.Servers;
 using Conclave.Storage;
@@ -76,6 +77,71 @@ internal static class NetworkFaults
             }
             while (await waiting.GetAsync("x") is not null);
         }
+    }
+
+    /// <summary>Who leaves while a connection is made, which then fails, leaves no failure behind that nobody looks at.</summary>
+    /// <param name="open">Opens a store through the proxy.</param>
+    /// <param name="proxy">The network.</param>
+    /// <param name="isNew">Whether the store is used for the first time then, or has lost the connection that it had.</param>
+    public static async Task LeaveEarlyAsync(Func<IStore> open, FaultProxy proxy, bool isNew)
+    {
+        var unobserved = new ConcurrentQueue<Exception>();
+        void Note(object? sender, UnobservedTaskExceptionEventArgs e) => unobserved.Enqueue(e.Exception);
+        TaskScheduler.UnobservedTaskException += Note;
+        await using var store = open();
+        try
+        {
+            if (!isNew)
+            {
+                await store.GetAsync("x");
+            }
+
+            proxy.Hold();
+            long sent = proxy.Arrived(Direction.ToServer);
+            proxy.Reset();
+            using (var leave = new CancellationTokenSource())
+            {
+                Task left;
+                do
+                {
+                    // one that is still sent on the lost connection fails
+                    left = store.GetAsync("x", leave.Token).AsTask();
+                    await UntilAsync(() => Task.FromResult(left.IsCompleted || proxy.Arrived(Direction.ToServer) > sent));
+                }
+                while (left.Exception is not null);
+                await leave.CancelAsync();
+                await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left.WaitAsync(Patience));
+            }
+
+            // what fails for the one, who begins later, has failed for the other too
+            proxy.Refuse();
+            proxy.Reset();
+            await using (var other = open())
+            {
+                await Assert.ThrowsAsync<StoreUnavailableException>(() => other.GetAsync("x").AsTask().WaitAsync(Patience));
+            }
+
+            proxy.Restore();
+            await UntilAsync(async () =>
+            {
+                try
+                {
+                    return await store.GetAsync("x") is null;
+                }
+                catch (StoreUnavailableException)
+                {
+                    return false;
+                }
+            });
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        finally
+        {
+            TaskScheduler.UnobservedTaskException -= Note;
+        }
+
+        Assert.DoesNotContain(unobserved, e => e.ToString().Contains(store.GetType().Namespace!, StringComparison.Ordinal));
     }
 
     private static async Task UntilAsync(Func<Task<bool>> condition)

@@ -37,7 +37,7 @@ internal static class MapCommands
         bytes = settings.IsText ? MapLine.Quote(Encoding.UTF8.GetString(bytes))
             : MapLine.IsJson(bytes) ? bytes
             : throw CliException.Usage("the value is no JSON. Write a text as '\"text\"', or give --text.");
-        var client = new ConclaveClient(StoreLocator.Open(settings.Global.Store));
+        var client = Looking.ChangingClient(settings.Global, messages);
         await using (client.ConfigureAwait(false))
         {
             StoreLocator.WarnAboutReach(client.Store, messages);
@@ -51,7 +51,7 @@ internal static class MapCommands
 
     public static async Task<int> DeleteAsync(MapSettings settings, string key, long? revision, Messages messages)
     {
-        var client = Looking.Client(settings.Global);
+        var client = Looking.Client(settings.Global, messages);
         await using (client.ConfigureAwait(false))
         {
             var map = settings.Of(client);

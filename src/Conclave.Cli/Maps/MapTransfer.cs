@@ -60,7 +60,7 @@ internal static class MapTransfer
     public static async Task<int> ImportAsync(MapSettings settings, long fromLine, Messages messages)
     {
         using var signals = new SignalRelay();
-        var client = new ConclaveClient(StoreLocator.Open(settings.Global.Store));
+        var client = Looking.ChangingClient(settings.Global, messages);
         await using (client.ConfigureAwait(false))
         {
             StoreLocator.WarnAboutReach(client.Store, messages);

@@ -204,7 +204,7 @@ internal sealed partial class Cluster : IAsyncDisposable
         {
             if (waiting.TryDequeue(out var next))
             {
-                trying.Add(Observed(next.ConnectAsync(cancellationToken).AsTask()), next);
+                trying.Add(next.ConnectAsync(cancellationToken).AsTask().Observed(), next);
             }
             else if (trying.Count == 0)
             {
@@ -232,14 +232,6 @@ internal sealed partial class Cluster : IAsyncDisposable
                 worst = Worse(worst, e);
             }
         }
-    }
-
-    /// <summary>A task that may fail after nobody waits for it any more; the endpoint itself owns the attempt.</summary>
-    private static Task Observed(Task task)
-    {
-        _ = task.ContinueWith(
-            static failed => _ = failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return task;
     }
 
     // what can be mended is worth more to be told than that somebody did not answer

@@ -45,7 +45,7 @@ internal sealed partial class Endpoint(
             // shared by all who want it, so that it ends with none of them
             if (_handshake is null || _handshake.IsCompleted)
             {
-                _handshake = _ready is { } now ? Task.FromResult(now) : ShakeHandsAsync();
+                _handshake = _ready is { } now ? Task.FromResult(now) : ShakeHandsAsync().Observed();
             }
 
             return new(_handshake.WaitAsync(cancellationToken));

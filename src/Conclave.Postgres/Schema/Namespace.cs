@@ -52,7 +52,7 @@ internal sealed class Namespace(Server server, PostgresStoreOptions options, Tim
             ref var opening = ref _opening[create ? 1 : 0];
             if (opening is null || opening.IsCompleted)
             {
-                opening = OpenOnceAsync(create);
+                opening = OpenOnceAsync(create).Observed();
             }
 
             return new(opening.WaitAsync(cancellationToken));

@@ -81,7 +81,7 @@ internal sealed class Link(RedisStoreOptions options, TimeProvider time, Action<
                 return Task.FromResult(current);
             }
 
-            return _connecting ??= Task.Run(ConnectOnceAsync);
+            return _connecting ??= Task.Run(ConnectOnceAsync).Observed();
         }
     }
 

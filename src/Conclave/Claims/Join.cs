@@ -51,6 +51,7 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
     /// <exception cref="StoreUnavailableException">The store did not answer in time. Nothing is left behind.</exception>
     public async ValueTask<Joined> RunAsync(TimeSpan patience, long startedAt, CancellationToken cancellationToken)
     {
+        long begunAt = coordinator.Time.GetTimestamp();
         var join = JoinAsync();
         if (join.IsCompleted)
         {
@@ -94,7 +95,7 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
             }
 
             throw new StoreUnavailableException(
-                $"'{queue.Name}' could not be joined within {Math.Round(coordinator.Time.GetElapsedTime(startedAt).TotalSeconds, 1)} s: "
+                $"'{queue.Name}' could not be joined within {Math.Round(coordinator.Time.GetElapsedTime(begunAt).TotalSeconds, 1)} s: "
                 + (_lastFailure?.Message ?? $"the store at {coordinator.Store.Description.Address} did not answer."),
                 _lastFailure);
         }

@@ -95,7 +95,7 @@ internal readonly record struct Verdict(VerdictKind Kind, Entry? Mine = null, st
         {
             ClaimRuleKind.Exclusive => nearest?.Key,
             ClaimRuleKind.Shared => nearestExclusive?.Key,
-            ClaimRuleKind.Permits => OfPermits(queue, queuePrefix, mine, rule),
+            ClaimRuleKind.Permits => nearest is null ? null : OfPermits(queue, queuePrefix, mine, rule),
             _ => null,
         };
         return waitFor is null ? new(VerdictKind.Granted, mine, IsWatched: rule.Kind == ClaimRuleKind.Permits && queue.Any(e => IsAhead(mine, e))) : new(VerdictKind.Waiting, mine, waitFor);

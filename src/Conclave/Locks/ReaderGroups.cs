@@ -98,7 +98,7 @@ internal sealed class ReaderGroup : IAcquisitionWatcher
     public ReaderGroup(ReaderGroups groups, Coordinator coordinator, ClaimQueue queue)
     {
         (_groups, _coordinator, _queue) = (groups, coordinator, queue);
-        _acquiring = Task.Run(() => queue.AcquireAsync(ClaimRule.Shared, Timeout.InfiniteTimeSpan, watcher: this, cancellationToken: _abandoned.Token).AsTask());
+        _acquiring = Task.Run(() => queue.AcquireAsync(ClaimRule.Shared, Timeout.InfiniteTimeSpan, watcher: this, cancellationToken: _abandoned.Token).AsTask()).Observed();
     }
 
     public string Prefix => _queue.Prefixes[0];
@@ -125,7 +125,7 @@ internal sealed class ReaderGroup : IAcquisitionWatcher
         lock (_lock)
         {
             // the one that is under way may have been answered already: wait for the next, together with all who come until then
-            check = _check is null or { IsCompleted: true } ? _check = CheckAsync(null) : _nextCheck ??= CheckAsync(_check);
+            check = _check is null or { IsCompleted: true } ? _check = CheckAsync(null).Observed() : _nextCheck ??= CheckAsync(_check).Observed();
         }
 
         return check.WaitAsync(cancellationToken);

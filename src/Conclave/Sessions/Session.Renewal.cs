@@ -41,8 +41,7 @@ internal sealed partial class Session
     /// <summary>Waits for the next renewal, the deadline, or a call for an early one. False when there is nothing more to renew.</summary>
     private async ValueTask<bool> PauseAsync(TimeSpan pause)
     {
-        // a delay counts whole milliseconds: a part of one would be none, and the last one before the deadline full of attempts
-        var left = TimeSpan.FromMilliseconds(Math.Ceiling(SafeTime.TotalMilliseconds));
+        var left = Backoff.RoundUp(SafeTime);
         CancellationToken wake;
         lock (_lock)
         {

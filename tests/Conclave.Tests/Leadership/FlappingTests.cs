@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using Conclave.Servers;
 using Conclave.Storage;
 using Conclave.Testing;
-using Microsoft.Extensions.Logging;
 
 namespace Conclave.Tests.Leadership;
 
@@ -20,7 +21,7 @@ public sealed class FlappingTests
     {
         var clock = new ManualTimeProvider();
         var store = new MemoryStore(clock);
-        using var log = new Losses();
+        using var log = new RecordedLog();
         await using var client = new ConclaveClient(store, new() { TimeProvider = clock, LoggerFactory = log });
         var leaders = new ConcurrentQueue<(long At, Conclave.Leadership Leadership, TaskCompletionSource Lose)>();
         using var stop = new CancellationTokenSource();
@@ -54,7 +55,7 @@ public sealed class FlappingTests
 
             long lost = clock.GetTimestamp();
             leaders.Last().Lose.SetResult();
-            await Eventually.TrueAsync(() => log.Pauses.Count == i + 1);
+            await Eventually.TrueAsync(() => Pauses(log).Count() == i + 1);
             await Eventually.TrueAsync(() =>
             {
                 clock.Advance(TimeSpan.FromMilliseconds(leaders.Count == i + 1 ? 100 : 0));
@@ -63,35 +64,12 @@ public sealed class FlappingTests
             waited.Add(clock.GetElapsedTime(lost, leaders.Last().At));
         }
 
-        Assert.Equal(pauses, log.Pauses.Select(p => (int)p.TotalSeconds));
+        Assert.Equal(pauses, Pauses(log).Select(p => (int)p.TotalSeconds));
         Assert.All(waited.Zip(pauses), w => Assert.True(w.First.TotalSeconds >= w.Second * 0.9, $"{w.First} of {w.Second} s"));
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
     }
 
-    private sealed class Losses : ILoggerFactory, ILogger
-    {
-        public ConcurrentQueue<TimeSpan> Pauses { get; } = [];
-
-        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (state is IReadOnlyList<KeyValuePair<string, object?>> values && values.FirstOrDefault(v => v.Key == "Pause").Value is TimeSpan pause)
-            {
-                Pauses.Enqueue(pause);
-            }
-        }
-
-        public void Dispose()
-        {
-        }
-    }
+    private static IEnumerable<TimeSpan> Pauses(RecordedLog log) => log.Written
+        .Select(line => line.Split("; campaigns again in ")).Where(parts => parts.Length == 2).Select(parts => TimeSpan.Parse(parts[1], CultureInfo.InvariantCulture));
 }

@@ -236,18 +236,31 @@ public sealed partial class MapTests
         var time = new ManualTimeProvider();
         await using var store = new MemoryStore(time);
         await using var other = new ConclaveClient(store, new() { LeaveStoreOpen = true });
-        await using var client = new ConclaveClient(store, new() { TimeProvider = time, LeaveStoreOpen = true });
         int calls = 0;
-        var update = client.Map<string, int>("m").UpdateAsync("k", sum =>
+        int disturbed = 0;
+        await using var between = new InterceptedStore(store)
         {
-            // somebody comes between, six times
-            if (Interlocked.Increment(ref calls) <= 6)
+            OnCommit = async (transaction, next) =>
             {
-                other.Map<string, int>("m").SetAsync("k", 100 * calls, Cancellation).AsTask().GetAwaiter().GetResult();
-            }
+                // somebody comes between, six times: after the value was made, and before it is put
+                if (calls > disturbed && calls <= 6 && transaction.Writes.Any(w => w.Key == "map/m/k"))
+                {
+                    disturbed = calls;
+                    await other.Map<string, int>("m").SetAsync("k", 100 * calls, Cancellation);
+                }
 
-            return sum + 1;
-        }, Cancellation).AsTask();
+                return await next();
+            },
+        };
+        await using var client = new ConclaveClient(between, new() { TimeProvider = time, LeaveStoreOpen = true });
+        var update = client.Map<string, int>("m").UpdateAsync(
+            "k",
+            sum =>
+            {
+                Interlocked.Increment(ref calls);
+                return sum + 1;
+            },
+            Cancellation).AsTask();
         await Eventually.TrueAsync(() => calls == 2, "two changes are made at once");
         Assert.False(update.IsCompleted);
         var passed = TimeSpan.Zero;

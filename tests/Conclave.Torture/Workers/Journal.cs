@@ -12,7 +12,7 @@ namespace Conclave.Torture;
 /// lost ID LATE_MS                                   its Lost signal came, so much after its last safe moment was over
 /// adding NAME, added NAME                           one is added to a counter; it is known to have been added
 /// write NAME OUTCOME                                a write to the guarded resource: accepted, refused
-/// cost COMMITS WAKEUPS RENEWALS                     what went to the store so far
+/// cost COMMITS WAITS RENEWALS                       what went to the store so far; a wait ends with a wake-up
 /// error TEXT                                        what nobody expected
 /// </code>
 /// </remarks>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Conclave.Bench;
 using Conclave.Storage;
 
 namespace Conclave.Torture;
@@ -19,7 +20,7 @@ internal static class Worker
         AppDomain.CurrentDomain.UnhandledException += (_, e) => journal.Tell((Exception)e.ExceptionObject);
         TaskScheduler.UnobservedTaskException += (_, e) => journal.Tell(e.Exception);
         using var finish = new CancellationTokenSource();
-        var store = new CountedStore(Stores.Open(uri));
+        var store = new CountingStore(Stores.Open(uri));
         var client = new ConclaveClient(store, new() { SessionTimeToLive = TimeSpan.FromSeconds(double.Parse(timeToLive, CultureInfo.InvariantCulture)) });
         var random = new Random(int.Parse(seed, CultureInfo.InvariantCulture));
         using var losses = new LossWatch(journal);
@@ -72,11 +73,11 @@ internal static class Worker
         }
     }
 
-    private static async Task TellCostAsync(CountedStore store, Journal journal, CancellationToken finish)
+    private static async Task TellCostAsync(CountingStore store, Journal journal, CancellationToken finish)
     {
         while (!finish.IsCancellationRequested)
         {
-            journal.Tell($"cost {store.Commits} {store.WakeUps} {store.Renewals}");
+            journal.Tell($"cost {store.Commits} {store.Waits} {store.Renewals}");
             await Task.Delay(CostInterval, TimeProvider.System, finish).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
