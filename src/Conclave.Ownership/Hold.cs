@@ -200,7 +200,7 @@ internal sealed partial class Hold
             var commit = _owners.CommitAsync(_keys, Moves.Refresh(_seen, record), limit.Token);
 
             // a provider that ignores its token must not delay the loss
-            var answer = await (commit.IsCompleted ? commit : new(Observed(commit.AsTask()).WaitAsync(limit.Token))).ConfigureAwait(false);
+            var answer = await (commit.IsCompleted ? commit : new(commit.AsTask().Observed().WaitAsync(limit.Token))).ConfigureAwait(false);
             if (!answer.IsOwnedBy(_slug))
             {
                 Lose(answer.Record is { IsReleased: false } other ? $"'{other.Owner}' has taken it" : "its record is gone");
@@ -227,14 +227,6 @@ internal sealed partial class Hold
             LogNotRefreshed(_owners.Logger, e, _keys.Prefix, _keys.Key, Left);
             return false;
         }
-    }
-
-    /// <summary>A task that may fail after nobody waits for it any more.</summary>
-    private static Task<KeyState> Observed(Task<KeyState> task)
-    {
-        _ = task.ContinueWith(
-            static failed => _ = failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return task;
     }
 
     public void LogCallbackFailed(Exception exception) => LogCallbackFailed(_owners.Logger, exception, _keys.Prefix, _keys.Key);

@@ -45,7 +45,8 @@ internal sealed class Driver(Settings settings)
         }
 
         var child = new Child(workshop, settings);
-        if (settings.Baseline && !await PassesWithoutBugAsync(child, bugs, cancellationToken))
+        var campaign = new Campaign(workshop, settings);
+        if (settings.InCampaigns ? settings.Baseline && !await IsCleanWithoutBugAsync(campaign, bugs, cancellationToken) : settings.Baseline && !await PassesWithoutBugAsync(child, bugs, cancellationToken))
         {
             return 1;
         }
@@ -55,7 +56,7 @@ internal sealed class Driver(Settings settings)
         var jobs = new ParallelOptions { MaxDegreeOfParallelism = settings.Jobs, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(Enumerable.Range(0, bugs.Length), jobs, async (i, cancellation) =>
         {
-            outcomes[i] = await LookForAsync(child, bugs[i], cancellation);
+            outcomes[i] = await (settings.InCampaigns ? LookInCampaignsAsync(campaign, bugs[i], cancellation) : LookForAsync(child, bugs[i], cancellation));
             Say($"[{Interlocked.Increment(ref done)}/{bugs.Length}] {bugs[i].Name}: {Table.Describe(outcomes[i])}");
             if (settings.Shows && outcomes[i].Catches.Count > 0)
             {
@@ -63,7 +64,7 @@ internal sealed class Driver(Settings settings)
             }
         });
 
-        Table.Write(outcomes, Console.Out);
+        Table.Write(outcomes, settings, Console.Out);
         if (settings.Saves)
         {
             await Table.SaveAsync(outcomes, settings, cancellationToken);
@@ -73,10 +74,39 @@ internal sealed class Driver(Settings settings)
     }
 
     private bool IsWanted(Bug bug) =>
-        (settings.Engine is null || bug.ShowsOn(settings.Engine))
+        (settings.InCampaigns ? bug.Area != Area.Memory : settings.Engine is null || bug.ShowsOn(settings.Engine))
         && (settings.Names.Count == 0 || settings.Names.Any(n => bug.Name.Contains(n, StringComparison.Ordinal)));
 
-    private string EngineOf(Bug bug) => settings.Engine ?? bug.Engine;
+    private string EngineOf(Bug bug) => settings.Engine ?? (settings.InCampaigns ? Campaign.EngineOf(bug) : bug.Engine);
+
+    private async Task<bool> IsCleanWithoutBugAsync(Campaign campaign, Bug[] bugs, CancellationToken cancellationToken)
+    {
+        foreach (string engine in bugs.Select(EngineOf).Distinct())
+        {
+            Say($"torture of {engine} without a bug…");
+            var report = await campaign.RunAsync(null, engine, 1, cancellationToken);
+            if (report.Trouble is not null || report.Catches.Count > 0)
+            {
+                Say($"bugs: without a bug {engine} is not clean: {report.Trouble ?? report.Catches[0].Seen}");
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private async Task<Outcome> LookInCampaignsAsync(Campaign campaign, Bug bug, CancellationToken cancellationToken)
+    {
+        long started = TimeProvider.System.GetTimestamp();
+        string engine = EngineOf(bug);
+        ChildReport? report = null;
+        for (int seed = 1; seed <= settings.Seeds && report is null or { Trouble: null, Catches.Count: 0 }; seed++)
+        {
+            report = await campaign.RunAsync(bug.Name, engine, seed, cancellationToken);
+        }
+
+        return new(bug, engine, report!.Catches, report.Trouble, TimeProvider.System.GetElapsedTime(started));
+    }
 
     private async Task<bool> PassesWithoutBugAsync(Child child, Bug[] bugs, CancellationToken cancellationToken)
     {

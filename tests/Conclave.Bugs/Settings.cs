@@ -14,6 +14,8 @@ internal sealed record Settings
           --list               list the bugs and what somebody would meet
           --check              only check that every bug fits the code as it is; builds nothing
           --engine ENGINE      memory or sqlite: only the bugs that show there, all of them there
+          --campaign           look for them with ./torture instead of the kit: real processes, and a nemesis. Those of recipes on Redis, those of
+                               SQLite on SQLite; the others are no matter of processes. --engine is then an engine of ./torture
           --seeds N            how many seeds to try (3)
           --all-cases          do not stop at the first case that catches a bug; name them all
           --jobs N             how many bugs to look for at the same time (3)
@@ -22,7 +24,7 @@ internal sealed record Settings
           --no-baseline        do not run the kit without a bug first
           --show               show what the cases saw
           --keep               keep the folder of the test build
-          --save               write the table to bench/BUGS.md
+          --save               write the table to bench/BUGS.md, or with --campaign to docs/torture/bugs.md
 
         Exit code: 0 when every bug was caught, 1 when one survived or the kit fails without a bug, 2 for wrong options.
         """;
@@ -44,6 +46,8 @@ internal sealed record Settings
     public bool Lists { get; init; }
 
     public bool Checks { get; init; }
+
+    public bool InCampaigns { get; init; }
 
     public bool AllCases { get; init; }
 
@@ -68,6 +72,7 @@ internal sealed record Settings
             {
                 "--help" or "-h" => settings with { NeedsHelp = true },
                 "--list" => settings with { Lists = true },
+                "--campaign" => settings with { InCampaigns = true },
                 "--check" => settings with { Checks = true },
                 "--all-cases" => settings with { AllCases = true },
                 "--no-baseline" => settings with { Baseline = false },
@@ -75,7 +80,7 @@ internal sealed record Settings
                 "--keep" => settings with { Keeps = true },
                 "--save" => settings with { Saves = true },
                 "--root" => settings with { Root = Path.GetFullPath(Value()) },
-                "--engine" => settings with { Engine = Value() is ("memory" or "sqlite") and var engine ? engine : throw new ArgumentException("--engine is memory or sqlite.") },
+                "--engine" => settings with { Engine = Value() },
                 "--seeds" => settings with { Seeds = Number(most: 1000) },
                 "--jobs" => settings with { Jobs = Number(most: 64) },
                 "--patience" => settings with { Patience = Number(most: 600) },
@@ -91,6 +96,6 @@ internal sealed record Settings
                 : throw new ArgumentException($"{option} needs a number from 1 to {most}.");
         }
 
-        return settings;
+        return settings.InCampaigns || settings.Engine is null or "memory" or "sqlite" ? settings : throw new ArgumentException("--engine is memory or sqlite.");
     }
 }

@@ -7,27 +7,29 @@ namespace Conclave.Bugs;
 /// <summary>The result, as a table of Markdown.</summary>
 internal static class Table
 {
-    public static void Write(IReadOnlyList<Outcome> outcomes, TextWriter output)
+    public static void Write(IReadOnlyList<Outcome> outcomes, Settings settings, TextWriter output)
     {
-        output.WriteLine("| bug | engine | caught by | plain or chaos, seed | seconds |");
+        output.WriteLine($"| bug | engine | caught by | {(settings.InCampaigns ? "seed" : "plain or chaos, seed")} | seconds |");
         output.WriteLine("|---|---|---|---|---|");
         foreach (var outcome in outcomes)
         {
             string seconds = outcome.Elapsed.TotalSeconds.ToString("F1", CultureInfo.InvariantCulture);
-            output.WriteLine($"| {outcome.Bug.Name} | {outcome.Engine} | {Names(outcome)} | {How(outcome)} | {seconds} |");
+            output.WriteLine($"| {outcome.Bug.Name} | {outcome.Engine} | {Names(outcome)} | {(settings.InCampaigns ? outcome.Catches is [var seen, ..] ? $"{seen.Seed}" : "" : How(outcome))} | {seconds} |");
         }
 
         output.WriteLine();
         output.WriteLine($"{outcomes.Count(o => o.IsCaught)} of {outcomes.Count} bugs caught");
     }
 
-    /// <summary>Writes <c>bench/BUGS.md</c>.</summary>
+    /// <summary>Writes <c>bench/BUGS.md</c>, or <c>docs/torture/bugs.md</c>.</summary>
     public static async Task SaveAsync(IReadOnlyList<Outcome> outcomes, Settings settings, CancellationToken cancellationToken)
     {
         using var page = new StringWriter(CultureInfo.InvariantCulture);
-        page.WriteLine("# Results of `./bugs`");
+        page.WriteLine(settings.InCampaigns ? "# Results of `./bugs --campaign`" : "# Results of `./bugs`");
         page.WriteLine();
-        page.WriteLine("Every deliberate bug, and the case of the conformance kit that caught it first. `./bugs --list` says what each one does.");
+        page.WriteLine((settings.InCampaigns
+            ? "Deliberate bugs, and the oracles of `./torture` that told of them, in runs of 20 s of faults with four processes."
+            : "Every deliberate bug, and the case of the conformance kit that caught it first.") + " `./bugs --list` says what each one does.");
         page.WriteLine();
         string processor = File.Exists("/proc/cpuinfo")
             ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "" : "";
@@ -36,8 +38,8 @@ internal static class Table
         string date = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         page.WriteLine($"- date: {date}, commit {await CommitAsync(settings, cancellationToken)}");
         page.WriteLine();
-        Write(outcomes, page);
-        await File.WriteAllTextAsync(Path.Combine(settings.Root, "bench/BUGS.md"), page.ToString(), cancellationToken);
+        Write(outcomes, settings, page);
+        await File.WriteAllTextAsync(Path.Combine(settings.Root, settings.InCampaigns ? "docs/torture/bugs.md" : "bench/BUGS.md"), page.ToString(), cancellationToken);
     }
 
     /// <summary>One line.</summary>

@@ -5,7 +5,8 @@ namespace Conclave.Bugs;
 /// <summary>A folder with the sources of a test build, and the build. Gone when it is disposed.</summary>
 internal sealed class Workshop : IDisposable
 {
-    private static readonly string[] Sources = ["src/Conclave", "src/Conclave.Ownership", "src/Conclave.Sqlite", "src/Conclave.Testing", "tests/Conclave.Bugs", "eng"];
+    private static readonly string[] Sources = ["src/Conclave", "src/Conclave.Ownership", "src/Conclave.Sqlite", "src/Conclave.Testing", "src/Shared", "tests/Conclave.Bugs", "eng"];
+    private static readonly string[] TortureSources = ["src/Conclave.Consul", "src/Conclave.Etcd", "src/Conclave.Postgres", "src/Conclave.Redis", "tests/Conclave.Servers", "tests/Conclave.Torture", "bench/Conclave.Bench"];
     private static readonly string[] Files = ["Directory.*", "global.json", ".editorconfig"];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("conclave-bugs-build-");
@@ -18,6 +19,9 @@ internal sealed class Workshop : IDisposable
     /// <summary>The program of the test build.</summary>
     public string Program => Path.Combine(Folder, "artifacts/bin/Conclave.Bugs/release/conclave-bugs.dll");
 
+    /// <summary>The torture of the test build.</summary>
+    public string Torture => Path.Combine(Folder, "artifacts/bin/Conclave.Torture/release/conclave-torture");
+
     /// <summary>Where children put their files: those that are ended leave theirs behind.</summary>
     public string Temporary => Path.Combine(Folder, "temporary");
 
@@ -26,7 +30,7 @@ internal sealed class Workshop : IDisposable
     public void Prepare(IReadOnlyList<Bug> bugs)
     {
         Directory.CreateDirectory(Temporary);
-        foreach (string source in Sources)
+        foreach (string source in _settings.InCampaigns ? Sources.Concat(TortureSources) : Sources)
         {
             Copy(Path.Combine(_settings.Root, source), Path.Combine(Folder, source));
         }
@@ -55,7 +59,7 @@ internal sealed class Workshop : IDisposable
         // no style, no analyzers: bugs need not be pretty. No servers either, which would outlive us.
         var start = new ProcessStartInfo("dotnet",
         [
-            "build", Path.Combine(Folder, "tests/Conclave.Bugs"), "--configuration", "Release", "--nologo", "--verbosity", "quiet",
+            "build", Path.Combine(Folder, _settings.InCampaigns ? "tests/Conclave.Torture" : "tests/Conclave.Bugs"), "--configuration", "Release", "--nologo", "--verbosity", "quiet",
             $"-p:ArtifactsPath={Path.Combine(Folder, "artifacts")}", "-p:TreatWarningsAsErrors=false", "-p:EnforceCodeStyleInBuild=false",
             "-p:RunAnalyzers=false", "-p:GenerateDocumentationFile=false", "-p:UseSharedCompilation=false", "-nodeReuse:false", "-clp:ErrorsOnly",
         ])

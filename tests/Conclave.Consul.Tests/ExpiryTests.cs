@@ -22,7 +22,9 @@ public sealed class ExpiryTests(ITestOutputHelper output)
 
         await using var claim = await client.Lock("x").AcquireAsync().AsTask().InTime();
         output.WriteLine($"the next holder came {watch.Elapsed.TotalSeconds:F2} s after the last renewal of a session of {timeToLive.TotalSeconds} s");
-        Assert.InRange(watch.Elapsed, timeToLive * 2 - TimeSpan.FromMilliseconds(50), store.Description.LatestExpiry(timeToLive));
+
+        // as in the kit, a busy machine may be as late as this on top
+        Assert.InRange(watch.Elapsed, timeToLive * 2 - TimeSpan.FromMilliseconds(50), store.Description.LatestExpiry(timeToLive) + TimeSpan.FromSeconds(2));
     }
 
     [Fact]

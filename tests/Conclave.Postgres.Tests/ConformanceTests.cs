@@ -46,7 +46,6 @@ public sealed class ChaoticConformance(ITestOutputHelper output) : ConformanceTe
     public Task Every_case_holds_through_chaos() => RunAsync(new() { Chaos = true });
 }
 
-[Collection("conformance")]
 public sealed class HostileDefaultsConformance(ITestOutputHelper output) : ConformanceTests(output)
 {
     [Fact]

@@ -6,7 +6,7 @@ namespace Conclave.Samples.Tests;
 /// <summary>One directory for one case.</summary>
 internal sealed class DirectoryHarness : StoreHarness
 {
-    private readonly TestFolder _folder = new();
+    private readonly TestFolder _folder = new(inMemory: true);
 
     protected override IStore Open(TimeProvider time) => _folder.Open(time);
 

@@ -67,9 +67,27 @@ public sealed class OracleTests
     }
 
     [Fact]
+    public void Ownerships_may_overlap_and_are_counted_when_they_do()
+    {
+        var history = Told(
+            (1, "grant 1 ownership k 1 0 0 100"), (1, "look 1 110"), (1, "look 1 190"), (1, "end 1 200 lost"),
+            (2, "grant 1 ownership k 1 0 50 150"), (2, "look 1 160"), (2, "end 1 170 released"),
+            (3, "grant 1 ownership k 1 0 50 250"), (3, "look 1 260"));
+        Assert.Empty(ClaimOracles.Check(history.Holds));
+        Assert.Equal(1, ClaimOracles.Shared(history.Holds));
+    }
+
+    [Fact]
+    public void An_addition_that_the_comparison_refused_was_not_asked_for()
+    {
+        var history = Told((1, "adding ownership k"), (1, "conflict ownership k"), (1, "adding ownership k"), (1, "added ownership k"), (2, "adding ownership k"));
+        Assert.Equal((new Additions(2, 1), 1), (history.Additions[("ownership", "k")], history.Conflicts));
+    }
+
+    [Fact]
     public void What_nobody_expected_is_kept_and_who_got_nothing_is_named()
     {
-        var history = Told((1, "error it broke"), (1, "grant 1 lock x 1 10 0 100"), (1, "grant 2 leader e 1 10 0 100"), (1, "adding c"), (1, "added c"));
+        var history = Told((1, "error it broke"), (1, "grant 1 lock x 1 10 0 100"), (1, "grant 2 leader e 1 10 0 100"), (1, "adding counter c"), (1, "added counter c"));
         Assert.Equal("worker 1: error it broke", Assert.Single(history.Errors));
         Assert.Equal("worker 1 got no semaphore", history.Missing([1], 50));
         Assert.Equal("worker 1 got no lock", history.Missing([1], 101));

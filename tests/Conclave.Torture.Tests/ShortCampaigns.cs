@@ -16,9 +16,11 @@ public abstract class ShortCampaign(string engine)
 
         // or it proved nothing
         Assert.True(run.Faults.Count >= 3, $"{run.Faults.Count} faults");
-        Assert.All((string[])["lock", "leader", "semaphore"], kind => Assert.True(run.History.Holds.Count(h => h.Kind == kind) >= 20, $"too few of {kind}"));
+        Assert.All((string[])["lock", "leader", "semaphore", "ownership"], kind => Assert.True(run.History.Holds.Count(h => h.Kind == kind) >= 20, $"too few of {kind}"));
         Assert.True(run.HandOvers.Count >= 10, $"{run.HandOvers.Count} hand-overs to somebody who waited");
-        Assert.True(run.History.Added >= 20 && run.History.Accepted >= 10, $"{run.History.Added} additions, {run.History.Accepted} writes");
+        Assert.All((string[])["counter", "map", "ownership"], kind =>
+            Assert.True(run.History.Additions.Where(a => a.Key.Kind == kind).Sum(a => a.Value.Made) >= 20, $"too few additions to {kind}"));
+        Assert.True(run.History.Accepted >= 10, $"{run.History.Accepted} writes");
     }
 }
 

@@ -4,10 +4,10 @@ namespace Conclave.Torture;
 
 /// <summary>A claim as its holder saw it. Times are of the boot clock, in nanoseconds.</summary>
 /// <param name="Worker">Who.</param>
-/// <param name="Kind">lock, leader, semaphore.</param>
+/// <param name="Kind">lock, leader, semaphore; or ownership, which is usually alone.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Weight">How many permits.</param>
-/// <param name="Token">Its token.</param>
+/// <param name="Token">Its token; ownerships have none.</param>
 /// <param name="Called">When it was asked for.</param>
 /// <param name="Granted">When the call returned.</param>
 internal sealed record Hold(int Worker, string Kind, string Name, int Weight, long Token, long Called, long Granted)
@@ -24,13 +24,19 @@ internal sealed record Hold(int Worker, string Kind, string Name, int Weight, lo
     public bool Overlaps(Hold other) => From is { } from && other.From is { } otherFrom && from <= other.To && otherFrom <= To;
 }
 
+/// <summary>How many additions were asked for, and how many of them are known to have been made.</summary>
+internal readonly record struct Additions(long Asked, long Made);
+
 /// <summary>What all workers told.</summary>
 internal sealed class History
 {
+    private static readonly string[] Kinds = ["lock", "leader", "semaphore", "counter", "map", "ownership"];
+
     private readonly Lock _lock = new();
     private readonly Dictionary<(int Worker, string Id), Hold> _byId = [];
     private readonly Dictionary<int, (long Commits, long WakeUps, long Renewals)> _costs = [];
     private readonly Dictionary<(int Worker, string Kind), long> _lastGrants = [];
+    private readonly Dictionary<(string Kind, string Name), Additions> _additions = [];
     private readonly List<Hold> _holds = [];
     private readonly List<string> _errors = [];
     private readonly List<double> _lossLatencies = [];
@@ -43,9 +49,20 @@ internal sealed class History
 
     public int Accepted { get; private set; }
 
-    public int Adding { get; private set; }
+    /// <summary>Per kind and name: how many additions were asked for, and how many of them are known to have been made.</summary>
+    public IReadOnlyDictionary<(string Kind, string Name), Additions> Additions
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return new Dictionary<(string Kind, string Name), Additions>(_additions);
+            }
+        }
+    }
 
-    public int Added { get; private set; }
+    /// <summary>How often a comparison said that an owner had not been alone.</summary>
+    public int Conflicts { get; private set; }
 
     public int Losses { get; private set; }
 
@@ -90,7 +107,7 @@ internal sealed class History
         {
             lock (_lock)
             {
-                return (_costs.Values.Sum(c => c.Commits), _costs.Values.Sum(c => c.WakeUps), _costs.Values.Sum(c => c.Renewals), _holds.Count + Added);
+                return (_costs.Values.Sum(c => c.Commits), _costs.Values.Sum(c => c.WakeUps), _costs.Values.Sum(c => c.Renewals), _holds.Count + _additions.Values.Sum(a => a.Made));
             }
         }
     }
@@ -102,7 +119,7 @@ internal sealed class History
         {
             foreach (int worker in workers)
             {
-                foreach (string kind in (string[])["lock", "leader", "semaphore", "counter"])
+                foreach (string kind in Kinds)
                 {
                     if (_lastGrants.GetValueOrDefault((worker, kind)) < since)
                     {
@@ -140,11 +157,15 @@ internal sealed class History
                     _lossLatencies.Add(double.Parse(words[2], CultureInfo.InvariantCulture));
                     break;
                 case "adding":
-                    Adding++;
+                    Count(words, asked: 1, made: 0);
                     break;
                 case "added":
-                    Added++;
-                    _lastGrants[(worker, "counter")] = _now();
+                    Count(words, asked: 0, made: 1);
+                    _lastGrants[(worker, words[1])] = _now();
+                    break;
+                case "conflict":
+                    Count(words, asked: -1, made: 0);
+                    Conflicts++;
                     break;
                 case "write":
                     Accepted += words[2] == "accepted" ? 1 : 0;
@@ -159,6 +180,12 @@ internal sealed class History
                     break;
             }
         }
+    }
+
+    private void Count(string[] words, int asked, int made)
+    {
+        var before = _additions.GetValueOrDefault((words[1], words[2]));
+        _additions[(words[1], words[2])] = new(before.Asked + asked, before.Made + made);
     }
 
     private static long Number(string word) => long.Parse(word, CultureInfo.InvariantCulture);

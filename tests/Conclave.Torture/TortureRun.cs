@@ -149,16 +149,20 @@ internal sealed class TortureRun
             _violations.Add(new("clean end", $"{bound.TotalSeconds:0} s after the last worker ended there still is: {left}"));
         }
 
-        long count = await client.Counter("c").GetAsync();
-        if (count < history.Added || count > history.Adding)
+        foreach (var ((kind, name), additions) in history.Additions)
         {
-            _violations.Add(new("lost updates", $"the counter is {count}, but {history.Added} additions were confirmed and {history.Adding} were asked for"));
+            long count = kind == "counter" ? await client.Counter(name).GetAsync()
+                : (await client.Map<string, long>(kind == "map" ? "map" : "owned").GetAsync(name))?.Value ?? 0;
+            if (count < additions.Made || count > additions.Asked)
+            {
+                _violations.Add(new("lost updates", $"{kind} '{name}' is {count}, but {additions.Made} additions were confirmed and {additions.Asked} were asked for"));
+            }
         }
     }
 
     private static async Task<string> LeftAsync(IStore store)
     {
-        string[] prefixes = ["lock/", "leader/", "semaphore/", "session/"];
+        string[] prefixes = ["lock/", "leader/", "semaphore/", "change/", "session/"];
         try
         {
             var result = await store.CommitAsync(new(reads: [.. prefixes.Select(p => Read.Scan(p, limit: 3))]));

@@ -74,7 +74,7 @@ internal sealed partial class Session
             var renewal = _store.RenewSessionAsync(Id, either.Token);
 
             // a provider that ignores its token must not hold up the next attempt
-            bool alive = await (renewal.IsCompleted ? renewal : new(Observed(renewal.AsTask()).WaitAsync(either.Token))).ConfigureAwait(false);
+            bool alive = await (renewal.IsCompleted ? renewal : new(renewal.AsTask().Observed().WaitAsync(either.Token))).ConfigureAwait(false);
             if (!alive)
             {
                 MarkGone();
@@ -130,13 +130,5 @@ internal sealed partial class Session
                 _wakeRenewal.CancelAfter(TimeSpan.Zero);
             }
         }
-    }
-
-    /// <summary>A task that may fail after nobody waits for it any more.</summary>
-    private static Task<bool> Observed(Task<bool> task)
-    {
-        _ = task.ContinueWith(
-            static failed => _ = failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return task;
     }
 }

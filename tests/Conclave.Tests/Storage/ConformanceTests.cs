@@ -2,19 +2,37 @@ using Conclave.Testing;
 
 namespace Conclave.Tests.Storage;
 
-/// <summary>The kit, case by case, against every engine; then all of it through chaos.</summary>
-public sealed class ConformanceTests
+/// <summary>The kit, case by case.</summary>
+public abstract class ConformanceTests
 {
     public static TheoryData<string> Cases => [.. ConformanceKit.Cases.Select(c => c.Name)];
 
+    private protected static async Task RunAsync(string name, StoreHarness harness)
+    {
+        await using (harness)
+        {
+            await ConformanceKit.Cases.Single(c => c.Name == name).RunAsync(harness).WaitAsync(TimeSpan.FromMinutes(1));
+        }
+    }
+}
+
+public sealed class MemoryConformance : ConformanceTests
+{
     [Theory]
     [MemberData(nameof(Cases))]
     public Task Memory(string name) => RunAsync(name, new MemoryHarness());
+}
 
+public sealed class SqliteConformance : ConformanceTests
+{
     [Theory]
     [MemberData(nameof(Cases))]
     public Task Sqlite(string name) => RunAsync(name, new SqliteHarness());
+}
 
+/// <summary>The kit as one run: through chaos, and in real time.</summary>
+public sealed class WholeKitConformance
+{
     [Fact]
     public Task Memory_through_chaos() => RunThroughChaosAsync(() => new MemoryHarness());
 
@@ -31,14 +49,6 @@ public sealed class ConformanceTests
         TestContext.Current.TestOutputHelper!.Write(output.ToString());
 
         Assert.True(report.Passed, output.ToString());
-    }
-
-    private static async Task RunAsync(string name, StoreHarness harness)
-    {
-        await using (harness)
-        {
-            await ConformanceKit.Cases.Single(c => c.Name == name).RunAsync(harness).WaitAsync(TimeSpan.FromMinutes(1));
-        }
     }
 
     private static async Task RunThroughChaosAsync(Func<StoreHarness> newHarness)

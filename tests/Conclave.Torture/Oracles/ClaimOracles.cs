@@ -30,6 +30,23 @@ internal static class ClaimOracles
         return found;
     }
 
+    /// <summary>How many ownerships began while somebody else believed to be the owner: allowed, and rare.</summary>
+    public static int Shared(IReadOnlyList<Hold> holds)
+    {
+        int shared = 0;
+        foreach (var group in holds.Where(h => h.Kind == "ownership" && h.From is not null).GroupBy(h => h.Name))
+        {
+            long latest = 0;
+            foreach (var hold in group.OrderBy(h => h.From))
+            {
+                shared += hold.From < latest ? 1 : 0;
+                latest = Math.Max(latest, hold.To);
+            }
+        }
+
+        return shared;
+    }
+
     /// <summary>No two believe at the same moment.</summary>
     private static IEnumerable<Violation> Overlaps((string Kind, string Name) name, Hold[] holds)
     {

@@ -24,7 +24,13 @@ internal static class TextReport
         Row("faults", $"{run.Faults.Count}");
         Row("claims granted", string.Join(", ", history.Holds.GroupBy(h => h.Kind).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => $"{g.Key} {g.Count()}")));
         Row("claims lost by their holders' own word", $"{history.Losses}");
-        Row("additions to the counter", $"{history.Added} confirmed of {history.Adding}");
+        foreach (var kind in history.Additions.GroupBy(a => a.Key.Kind).OrderBy(g => g.Key, StringComparer.Ordinal))
+        {
+            string where = kind.Key switch { "counter" => "to the counter", "map" => "to entries of a map", _ => "by comparing and setting, as owner" };
+            Row($"additions {where}", $"{kind.Sum(a => a.Value.Made)} confirmed of {kind.Sum(a => a.Value.Asked)}");
+        }
+
+        Row("ownerships that began while another was believed (allowed), conflicts that the comparison decided", $"{ClaimOracles.Shared(history.Holds)}, {history.Conflicts}");
         Row(run.Settings.Fences ? "writes with an old token, refused by the resource" : "writes and reads with an old token, accepted since nothing was checked", $"{run.Stale}");
         if (!run.Settings.Fences)
         {

@@ -1,3 +1,5 @@
+using Conclave.Ownership;
+
 namespace Conclave.Torture;
 
 /// <summary>What a worker does, again and again, until it is told to finish.</summary>
@@ -10,6 +12,7 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
 {
     public const int Permits = 3;
     public const int Locks = 3;
+    public const int Keys = 2;
 
     /// <summary>Read, pause, write under a lock: what is lost shows in the sum.</summary>
     public async Task LockAsync(CancellationToken finish)
@@ -60,10 +63,53 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
     public async Task CountAsync(CancellationToken finish)
     {
         finish.ThrowIfCancellationRequested();
-        journal.Tell($"adding c");
+        journal.Tell($"adding counter c");
         await client.Counter("c").AddAsync(1, CancellationToken.None);
-        journal.Tell($"added c");
+        journal.Tell($"added counter c");
         await PauseAsync(30);
+    }
+
+    /// <summary>Changes what is in a map from what it is: none of the changes may be lost, none made twice.</summary>
+    public async Task UpdateAsync(CancellationToken finish)
+    {
+        finish.ThrowIfCancellationRequested();
+        string key = $"k{random.Next(Keys)}";
+        journal.Tell($"adding map {key}");
+        await client.Map<string, long>("map").UpdateAsync(key, sum => sum + 1, CancellationToken.None);
+        journal.Tell($"added map {key}");
+        await PauseAsync(30);
+    }
+
+    /// <summary>Read, work, compare and set by one who usually is the only one: what is decided by the comparison, and not by the ownership.</summary>
+    public async Task OwnAsync(CancellationToken finish)
+    {
+        string key = $"k{random.Next(Keys)}";
+        long called = journal.Now;
+        await using var ownership = await client.Owner("o").OwnAsync(key, $"{Environment.ProcessId}", finish);
+        long id = journal.NextClaim();
+        journal.Tell($"grant {id} ownership {key} 1 0 {called} {journal.Now}");
+        Believe(id, ownership);
+        var values = client.Map<string, long>("owned");
+        var before = await values.GetAsync(key, CancellationToken.None);
+        await PauseAsync(20);
+        Believe(id, ownership);
+        journal.Tell($"adding ownership {key}");
+        long? revision = await values.TrySetAsync(key, (before?.Value ?? 0) + 1, before?.Revision ?? 0, CancellationToken.None);
+        journal.Tell($"{(revision is null ? "conflict" : "added")} ownership {key}");
+        bool held = Believe(id, ownership);
+        journal.Tell($"end {id} {journal.Now} {(held ? "released" : "lost")}");
+    }
+
+    private bool Believe(long id, Ownership.Ownership ownership)
+    {
+        long now = journal.Now;
+        bool isHeld = !ownership.Lost.IsCancellationRequested;
+        if (isHeld)
+        {
+            journal.Tell($"look {id} {now}");
+        }
+
+        return isHeld;
     }
 
     private long Granted(string kind, string name, int weight, Claim claim, long called)

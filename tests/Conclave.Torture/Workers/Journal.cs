@@ -10,7 +10,8 @@ namespace Conclave.Torture;
 /// look ID WHEN                                      its holder looked, and believed in it
 /// end ID WHEN HOW                                   its holder stops believing: released, lost
 /// lost ID LATE_MS                                   its Lost signal came, so much after its last safe moment was over
-/// adding NAME, added NAME                           one is added to a counter; it is known to have been added
+/// adding KIND NAME, added KIND NAME                 one is added to a counter, an entry of a map, or what an ownership is about; it is known to have been added
+/// conflict KIND NAME                                it is known not to have been added
 /// write NAME OUTCOME                                a write to the guarded resource: accepted, refused
 /// cost COMMITS WAITS RENEWALS                       what went to the store so far; a wait ends with a wake-up
 /// error TEXT                                        what nobody expected

@@ -30,6 +30,7 @@ internal static class Worker
             foreach (var exercise in (Func<Exercises, CancellationToken, Task>[])
             [
                 (e, c) => e.LockAsync(c), (e, c) => e.LockAsync(c), (e, c) => e.ElectAsync(c), (e, c) => e.UsePermitsAsync(c), (e, c) => e.CountAsync(c),
+                (e, c) => e.UpdateAsync(c), (e, c) => e.OwnAsync(c),
             ])
             {
                 var resource = await ResourceClient.ConnectAsync(resourcePath);

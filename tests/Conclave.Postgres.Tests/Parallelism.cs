@@ -1,0 +1,2 @@
+// they wait for servers and for sessions, which takes no processor
+[assembly: CollectionBehavior(MaxParallelThreads = 4)]
