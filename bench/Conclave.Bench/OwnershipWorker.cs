@@ -106,6 +106,7 @@ internal sealed class OwnershipWorker(string kind, CountingStore store)
         for (int i = 0; i < 3; i++)
         {
             await OnceAsync(OwnAsync, $"warm/{me}", TimeSpan.Zero);
+            await ChangeAsync($"warm/{me}");
         }
 
         _lines.Clear();
