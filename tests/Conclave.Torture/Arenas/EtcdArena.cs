@@ -30,6 +30,10 @@ internal sealed class EtcdArena(string version, int size) : Arena
         }
 
         EtcdServer? leader = null;
+        yield return new("leader killed", Some(random, 0.1, 0.8), async () => (leader = await _cluster.LeaderAsync()).Kill(), () => leader?.RestartAsync() ?? Task.CompletedTask)
+        {
+            Exclusive = this,
+        };
         yield return new("leader stopped", Some(random, 0.5, 2), async () => (leader = await _cluster.LeaderAsync()).Stop(), () => Do(() => leader?.Continue())) { Exclusive = this };
         yield return new("quorum lost", Some(random, 0.5, 2), () => Do(() => Others(some).ForEach(s => s.Kill())), () => Task.WhenAll(Others(some).Select(s => s.RestartAsync())))
         {
