@@ -85,10 +85,39 @@ internal sealed class OwnershipWorker(string kind, CountingStore store)
     private async Task<int> RunAsync(Func<OwnershipWorker, Func<string, Task<Func<Task>>>, Task<bool>> round)
     {
         await using var client = new ConclaveClient(store);
+        string me = $"{Environment.ProcessId}";
+        var own = OwnerOf(client, me);
+
+        // against somebody else too: to wait and to be handed the key is what all of them will do at once
+        await using var rival = new ConclaveClient(store, new() { LeaveStoreOpen = true });
+        var rivals = OwnerOf(rival, $"{me}/rival");
+        for (int i = 0; i < 3; i++)
+        {
+            await OnceAsync(own, $"warm/{me}", TimeSpan.Zero);
+            await ChangeAsync($"warm/{me}");
+            var second = rivals($"warm/{me}");
+            await OnceAsync(own, $"warm/{me}", Acquire);
+            await (await second)();
+        }
+
+        _lines.Clear();
+        store.Reset();
+        Console.WriteLine(_clock.GetTimestamp());
+        await Console.In.ReadLineAsync();
+        while (await round(this, own))
+        {
+            // until the time is over
+        }
+
+        Console.WriteLine(string.Join('\n', _lines));
+        return 0;
+    }
+
+    private Func<string, Task<Func<Task>>> OwnerOf(ConclaveClient client, string me)
+    {
         var ours = client.Owner("bench");
         var original = new OriginalOwner(store, k => $"bench/original/{k}", Acquire, Refresh, TimeProvider.System);
-        string me = $"{Environment.ProcessId}";
-        async Task<Func<Task>> OwnAsync(string what)
+        return async what =>
         {
             switch (kind)
             {
@@ -101,24 +130,6 @@ internal sealed class OwnershipWorker(string kind, CountingStore store)
                 default:
                     return () => Task.CompletedTask;
             }
-        }
-
-        for (int i = 0; i < 3; i++)
-        {
-            await OnceAsync(OwnAsync, $"warm/{me}", TimeSpan.Zero);
-            await ChangeAsync($"warm/{me}");
-        }
-
-        _lines.Clear();
-        store.Reset();
-        Console.WriteLine(_clock.GetTimestamp());
-        await Console.In.ReadLineAsync();
-        while (await round(this, OwnAsync))
-        {
-            // until the time is over
-        }
-
-        Console.WriteLine(string.Join('\n', _lines));
-        return 0;
+        };
     }
 }

@@ -96,6 +96,35 @@ public sealed class CostTests(PostgresFixture fixture, ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_put_reads_one_entry_however_many_there_are_and_whatever_the_server_knows_of_them()
+    {
+        // statistics as they are when a map was filled in a minute: those of an empty table, with which the function was planned
+        await using var server = await PostgresServer.StartAsync(new() { Settings = new Dictionary<string, string> { ["autovacuum"] = "off" } });
+        await using var store = server.Open("large");
+        var session = (await store.OpenSessionAsync(TimeSpan.FromSeconds(60))).Id;
+        await store.PutAsync("m/0", default);
+        foreach (int[] chunk in Enumerable.Range(0, 20_000).Chunk(50))
+        {
+            await store.CommitAsync(new(writes: [.. chunk.Select(i => Write.Put($"m/{i}", default))]));
+        }
+
+        long updated = await CountAsync("n_tup_upd");
+        long read = await CountAsync("idx_tup_fetch");
+        for (int i = 0; i < 20; i++)
+        {
+            long revision = await store.PutAsync("m/7", default);
+            await store.CommitAsync(new([Condition.Unchanged("m/7", revision)], [Write.Put("m/7", default), Write.Put($"mine/{i}", default, session)]));
+        }
+
+        // the server counts a little later
+        await Eventually.TrueAsync(async () => await CountAsync("n_tup_upd") >= updated + 40);
+        read = await CountAsync("idx_tup_fetch") - read;
+        Assert.True(read < 40 * 50, $"{read} entries were read by 40 commits");
+
+        Task<long> CountAsync(string what) => server.NumberAsync($"SELECT coalesce(sum({what}), 0) FROM pg_stat_user_tables WHERE relname = 'entries'");
+    }
+
+    [Fact]
     public async Task A_renewal_does_not_wait_behind_commits()
     {
         await using var store = Server.Open("behind");

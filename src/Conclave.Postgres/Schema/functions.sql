@@ -70,23 +70,23 @@ BEGIN
   END IF;
 
   -- all that has to be known before anything is written, in one statement; _places says for each write where its key is:
-  -- 0 nowhere, 1 in entries, 2 in session_entries
+  -- 0 nowhere, 1 in entries, 2 in session_entries. Scalar subqueries: an EXISTS may be planned as a hash of the whole table, and is as long as the
+  -- statistics are those of an empty one
   _now := clock_timestamp();
   SELECT
     i.revisions,
-    (SELECT coalesce(bool_and(coalesce(f.revision, 0) = c.revision), true)
-      FROM unnest(p_check_keys, p_check_revisions) AS c (key, revision)
-      LEFT JOIN LATERAL (
-        SELECT e.revision FROM {schema}.entries e WHERE e.ns = p_ns AND e.key = c.key
-        UNION ALL
-        SELECT s.revision FROM {schema}.session_entries s WHERE s.ns = p_ns AND s.key = c.key) f ON true),
-    ARRAY(SELECT CASE
-        WHEN EXISTS (SELECT FROM {schema}.session_entries s WHERE s.ns = p_ns AND s.key = w.key) THEN 2
-        WHEN EXISTS (SELECT FROM {schema}.entries e WHERE e.ns = p_ns AND e.key = w.key) THEN 1
-        ELSE 0 END
+    (SELECT coalesce(bool_and(c.revision = coalesce(
+        (SELECT e.revision FROM {schema}.entries e WHERE e.ns = p_ns AND e.key = c.key),
+        (SELECT s.revision FROM {schema}.session_entries s WHERE s.ns = p_ns AND s.key = c.key),
+        0)), true)
+      FROM unnest(p_check_keys, p_check_revisions) AS c (key, revision)),
+    ARRAY(SELECT coalesce(
+        (SELECT 2 FROM {schema}.session_entries s WHERE s.ns = p_ns AND s.key = w.key),
+        (SELECT 1 FROM {schema}.entries e WHERE e.ns = p_ns AND e.key = w.key),
+        0)
       FROM unnest(p_keys) AS w (key)),
     EXISTS (SELECT FROM unnest(p_sessions) AS w (session)
-      WHERE w.session <> 0 AND NOT EXISTS (SELECT FROM {schema}.sessions s WHERE s.ns = p_ns AND s.id = w.session)),
+      WHERE w.session <> 0 AND (SELECT s.id FROM {schema}.sessions s WHERE s.ns = p_ns AND s.id = w.session) IS NULL),
     _writes > 0 AND _reads > 0 AND (
       EXISTS (SELECT FROM {schema}.sessions s WHERE s.ns = p_ns AND s.due < _now - interval '250 ms')
       OR EXISTS (SELECT FROM {schema}.sessions s WHERE s.ns = p_ns AND s.due > _now + interval '601 s'))
