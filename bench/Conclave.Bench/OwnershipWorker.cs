@@ -88,17 +88,20 @@ internal sealed class OwnershipWorker(string kind, CountingStore store)
         string me = $"{Environment.ProcessId}";
         var own = OwnerOf(client, me);
 
-        // against somebody else too: to wait and to be handed the key is what all of them will do at once
-        await using var rival = new ConclaveClient(store, new() { LeaveStoreOpen = true });
-        var rivals = OwnerOf(rival, $"{me}/rival");
         for (int i = 0; i < 3; i++)
         {
             await OnceAsync(own, $"warm/{me}", TimeSpan.Zero);
             await ChangeAsync($"warm/{me}");
-            var second = rivals($"warm/{me}");
-            await OnceAsync(own, $"warm/{me}", Acquire);
-            await (await second)();
         }
+
+        // against somebody else too: to wait and to be handed the key is what all of them will do at once
+        await using var rival = new ConclaveClient(store, new() { LeaveStoreOpen = true });
+        var rivals = OwnerOf(rival, $"{me}/rival");
+        var giveUp = await own($"warm/{me}");
+        var next = rivals($"warm/{me}");
+        await Task.Delay(Acquire, TimeProvider.System);
+        await giveUp();
+        await (await next)();
 
         _lines.Clear();
         store.Reset();
