@@ -21,6 +21,9 @@ internal sealed record Settings
 
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>What must have happened before the faults end, if that takes no longer than ten times the duration; null for nothing.</summary>
+    public Func<History, bool>? Enough { get; init; }
+
     public int Workers { get; init; } = 5;
 
     public int Seed { get; init; } = Environment.ProcessId;

@@ -49,7 +49,8 @@ internal sealed class TortureRun
         var after = history.Cost;
         var nemesis = new Nemesis(arena, crew, _random, () => Now);
         long end = Now + (long)_settings.Duration.TotalNanoseconds;
-        while (Now < end && !cancellationToken.IsCancellationRequested && _violations.Count < 20)
+        long latest = Now + (long)(_settings.Duration * 10).TotalNanoseconds;
+        while ((Now < end || (Now < latest && _settings.Enough?.Invoke(history) == false)) && !cancellationToken.IsCancellationRequested && _violations.Count < 20)
         {
             await (_settings.Profile == Profile.Safety ? DisturbAsync(nemesis, cancellationToken) : DisturbOnceAsync(nemesis, crew, history, bound, cancellationToken));
         }
