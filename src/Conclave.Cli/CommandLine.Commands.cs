@@ -47,13 +47,13 @@ internal sealed partial class CommandLine
 
         var group = new Command("group");
         Add(_root, group, ToolsHelpText.Group, null);
-        AddHold(group, new("join") { _payload }, ToolsHelpText.Group, name => HeldTool.Membership(name, Text(_payload)));
+        AddHold(group, new("join") { _payload }, ToolsHelpText.Group, name => HeldTool.Membership(name, Text(_payload)), mayWait: false);
         Add(group, new("list") { _name }, ToolsHelpText.Group, messages => GroupCommands.ListAsync(Named(), messages));
         Add(group, new("watch") { _name }, ToolsHelpText.Group, messages => GroupCommands.WatchAsync(Named(), messages));
 
         var counter = new Command("counter");
         Add(_root, counter, ToolsHelpText.Counter, null);
-        Add(counter, new("get") { _name }, ToolsHelpText.Counter, _ => CounterCommands.GetAsync(Named()));
+        Add(counter, new("get") { _name }, ToolsHelpText.Counter, messages => CounterCommands.GetAsync(Named(), messages));
         Add(counter, new("add") { _name, _delta }, ToolsHelpText.Counter, messages => CounterCommands.AddAsync(Named(), Delta(), messages));
 
         var time = new Command("time");
@@ -123,9 +123,18 @@ internal sealed partial class CommandLine
         return new(TimeShow(), group);
     }
 
-    private long Delta() => _result.GetValue(_delta) is not { } text ? 1
-        : long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long delta) ? delta
-        : throw CliException.Usage($"'{text}' is no number to add; write one like 1 or -5.");
+    private long Delta()
+    {
+        if (_result.GetValue(_delta) is not { } text)
+        {
+            return 1;
+        }
+
+        ThrowIfOption(text);
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long delta)
+            ? delta
+            : throw CliException.Usage($"'{text}' is no number to add; write one like 1 or -5, of up to 64 bits.");
+    }
 
     private Task<int> Completion()
     {
@@ -143,5 +152,5 @@ internal sealed partial class CommandLine
     private static int Number(string option, string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1
             ? number
-            : throw CliException.Usage($"{option} '{text}' is refused: it must be a number from 1.");
+            : throw CliException.Usage($"{option} '{text}' is refused: it must be a number from 1 to {int.MaxValue}.");
 }

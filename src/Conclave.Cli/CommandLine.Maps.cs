@@ -14,7 +14,7 @@ internal sealed partial class CommandLine
         AddMap(map, new("get") { _name, _key, _text, _integerKeys }, messages => MapCommands.GetAsync(Map(), Key(), messages));
         AddMap(map, new("set") { _name, _key, _mapValue, _revision, _text, _integerKeys }, messages => MapCommands.SetAsync(Map(), Key(), Value(), Revision(least: 0), messages));
         AddMap(map, new("delete") { _name, _key, _revision, _integerKeys }, messages => MapCommands.DeleteAsync(Map(), Key(), Revision(least: 1), messages));
-        AddMap(map, new("list") { _name, _after, _text, _integerKeys }, _ => MapCommands.ListAsync(Map(), After()));
+        AddMap(map, new("list") { _name, _after, _text, _integerKeys }, messages => MapCommands.ListAsync(Map(), After(), messages));
         AddMap(map, new("watch") { _name, _key, _text, _integerKeys }, _ => MapCommands.WatchAsync(Map(), OptionalKey()));
         AddMap(map, new("export") { _name, _after, _integerKeys }, messages => MapTransfer.ExportAsync(Map(), After(), messages));
         AddMap(map, new("import") { _name, _fromLine, _integerKeys }, messages => MapTransfer.ImportAsync(Map(), FromLine(), messages));

@@ -50,7 +50,10 @@ internal sealed partial class CommandLine
     public bool WantsVersion => _result.GetValue(_version);
 
     /// <summary>The help that was asked for, or null.</summary>
-    public string? WantedHelp => !_result.GetValue(_help) ? null : _entries.GetValueOrDefault(_result.CommandResult.Command)?.Help ?? HelpText.Root;
+    public string? WantedHelp => !_result.GetValue(_help) || (IsGroup && _result.UnmatchedTokens.Count > 0) ? null : _entries.GetValueOrDefault(_result.CommandResult.Command)?.Help ?? HelpText.Root;
+
+    /// <summary>True when the command only groups others.</summary>
+    private bool IsGroup => !_entries.TryGetValue(_result.CommandResult.Command, out var entry) || entry.Run is null;
 
     /// <summary>Checks what was asked for and does it.</summary>
     /// <returns>The exit code.</returns>
@@ -73,10 +76,10 @@ internal sealed partial class CommandLine
     }
 
     /// <summary>Adds a command that runs another one.</summary>
-    private void AddHold(Command parent, Command command, string help, Func<string, HeldTool> tool)
+    private void AddHold(Command parent, Command command, string help, Func<string, HeldTool> tool, bool mayWait = true)
     {
         command.Arguments.Add(_name);
-        _hold.AddTo(command);
+        _hold.AddTo(command, mayWait);
         Add(parent, command, help, messages => HoldCommand.RunAsync(Hold(tool), messages));
     }
 
@@ -109,7 +112,7 @@ internal sealed partial class CommandLine
         ThrowOnErrors();
         if (name is null)
         {
-            throw CliException.Usage($"which {Noun(path)}? Usage: conclave {path} NAME -- COMMAND [ARGS…]");
+            throw CliException.Usage($"which {Noun(path)}? Usage: conclave {path} {Word(path)} -- COMMAND [ARGS…]");
         }
 
         CheckName(name);
@@ -117,7 +120,7 @@ internal sealed partial class CommandLine
     }
 
     private static CliException WhichCommandBehind(string path) =>
-        CliException.Usage($"which command? Write it behind '--': conclave {path} NAME -- COMMAND [ARGS…]");
+        CliException.Usage($"which command? Write it behind '--': conclave {path} {Word(path)} -- COMMAND [ARGS…]");
 
     /// <summary>The checked settings of a command that takes a name and runs nothing.</summary>
     private NameSettings Named()
@@ -141,8 +144,7 @@ internal sealed partial class CommandLine
     /// <summary>Throws for what the grammar does not know.</summary>
     private void ThrowOnErrors()
     {
-        bool isGroup = !_entries.TryGetValue(_result.CommandResult.Command, out var entry) || entry.Run is null;
-        if (isGroup && _result.UnmatchedTokens is [var unknown, ..])
+        if (IsGroup && _result.UnmatchedTokens is [var unknown, ..])
         {
             string path = Path(_result.CommandResult.Command);
             throw CliException.Usage(
@@ -151,7 +153,7 @@ internal sealed partial class CommandLine
 
         if (_result.Errors is [var error, ..])
         {
-            throw isGroup ? WhichCommand() : CliException.Usage($"{error.Message.TrimEnd('.')}. See 'conclave {Path(_result.CommandResult.Command)} --help'.");
+            throw IsGroup ? WhichCommand() : CliException.Usage($"{error.Message.TrimEnd('.')}. See 'conclave {Path(_result.CommandResult.Command)} --help'.");
         }
     }
 
@@ -176,8 +178,12 @@ internal sealed partial class CommandLine
         _ => path.Split(' ')[0],
     };
 
-    private static void CheckName(string name)
+    /// <summary>How the help calls the name.</summary>
+    private static string Word(string path) => path == "own" ? "KEY" : "NAME";
+
+    private void CheckName(string name)
     {
+        ThrowIfOption(name);
         try
         {
             _ = StoreNames.Escape(name);
@@ -188,6 +194,16 @@ internal sealed partial class CommandLine
         }
 
         ThrowIfNotUtf8(name, "the name");
+    }
+
+    /// <summary>What the grammar takes for an argument, because it knows no such option.</summary>
+    private void ThrowIfOption(string text)
+    {
+        if (text.StartsWith("--", StringComparison.Ordinal))
+        {
+            string path = Path(_result.CommandResult.Command);
+            throw CliException.Usage($"there is no option '{text}'. See 'conclave {path} --help'.");
+        }
     }
 
     /// <summary>.NET turns bytes that are not UTF-8 into U+FFFD, which would make one name of different ones.</summary>

@@ -6,12 +6,12 @@ namespace Conclave.Cli;
 /// <summary><c>conclave counter get</c> and <c>add</c>: the number on stdout, nothing else.</summary>
 internal static class CounterCommands
 {
-    public static async Task<int> GetAsync(NameSettings settings)
+    public static async Task<int> GetAsync(NameSettings settings, Messages messages)
     {
         var client = Looking.Client(settings.Global);
         await using (client.ConfigureAwait(false))
         {
-            return Print(StoreLocator.IsAbsent(client.Store) ? 0 : await client.Counter(settings.Name).GetAsync().ConfigureAwait(false));
+            return Print(Looking.IsAbsent(client, messages) ? 0 : await client.Counter(settings.Name).GetAsync().ConfigureAwait(false));
         }
     }
 

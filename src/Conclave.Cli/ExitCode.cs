@@ -11,6 +11,7 @@ internal static class ExitCode
     public const int StoreUnavailable = 69;
     public const int ClaimLost = 70;
     public const int CannotCreateStore = 73;
+    public const int CannotWrite = 74;
     public const int NotAcquired = 75;
     public const int AccessRefused = 77;
     public const int Configuration = 78;

@@ -12,13 +12,14 @@ internal static class GroupCommands
         var client = Looking.Client(settings.Global);
         await using (client.ConfigureAwait(false))
         {
-            var members = StoreLocator.IsAbsent(client.Store) ? [] : await client.Group(settings.Name).GetMembersAsync().ConfigureAwait(false);
+            bool isAbsent = Looking.IsAbsent(client, messages);
+            var members = isAbsent ? [] : await client.Group(settings.Name).GetMembersAsync().ConfigureAwait(false);
             if (settings.Global.Json)
             {
                 var document = new GroupDocument(settings.Name, [.. members.Select(MemberDocument.Of)]);
                 StandardStream.Out.Write(JsonSerializer.Serialize(document, CliJson.Document.GroupDocument) + "\n");
             }
-            else if (members.IsEmpty)
+            else if (members.IsEmpty && !isAbsent)
             {
                 messages.Warn($"nobody is in the group '{settings.Name}'.");
             }

@@ -14,6 +14,8 @@ internal sealed record HeldTool(
     Func<ConclaveClient, TimeSpan, CancellationToken, ValueTask<Claim?>> Acquire,
     Func<ConclaveClient, CancellationToken, ValueTask<ClaimQueueSnapshot>> Inspect)
 {
+    public const string SemaphoreKind = "semaphore";
+
     public static HeldTool Lock(string name) => new(
         $"the lock '{name}'", "lock", name, "CONCLAVE_LOCK",
         (client, timeout, cancellationToken) => client.Lock(name).TryAcquireAsync(timeout, cancellationToken),
@@ -26,7 +28,7 @@ internal sealed record HeldTool(
         (client, cancellationToken) => client.Election(name).InspectAsync(cancellationToken));
 
     public static HeldTool Permits(string name, int permits, int count) => new(
-        count == 1 ? $"a permit of the semaphore '{name}'" : $"the claim on {count} permits of the semaphore '{name}'", "semaphore", name, "CONCLAVE_SEMAPHORE",
+        count == 1 ? $"a permit of the semaphore '{name}'" : $"the claim on {count} permits of the semaphore '{name}'", SemaphoreKind, name, "CONCLAVE_SEMAPHORE",
         (client, timeout, cancellationToken) => client.Semaphore(name, permits).TryAcquireAsync(timeout, count, cancellationToken),
         (client, cancellationToken) => client.Semaphore(name, permits).InspectAsync(cancellationToken));
 

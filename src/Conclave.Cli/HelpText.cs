@@ -65,8 +65,8 @@ internal static class HelpText
 
         Exit codes: the command's own; 128+n when signal n ended it; 127 not found; 126 not executable;
           64 wrong usage            69 store unavailable        70 lock lost
-          73 store not creatable    75 not acquired in time     77 access refused
-          78 wrong store or setting
+          73 store not creatable    74 stdout not writable      75 not acquired in time
+          77 access refused         78 wrong store or setting
 
         Examples:
           conclave lock deploy -- make deploy
@@ -78,17 +78,19 @@ internal static class HelpText
         """;
 
     public const string Status = """
-        Shows who holds which lock, since when, and who waits.
+        Shows who holds which lock, reader-writer lock, semaphore or leadership, since when, and who waits.
+        For the rest: 'conclave leader', 'conclave group'.
 
         Usage:
           conclave status [NAME] [options]
 
-        With NAME the waiters are listed in the order in which they will get the lock.
-        SINCE is when the holder asked for the lock, in local time.
+        There is a line for each who holds something. With NAME the waiters are listed as well, in the order in
+        which they will get it. SINCE is when the holder asked for it, in local time.
 
         Options:
-          --json   one JSON document: { store, locks: [ { name, holder, waiters: [ … ] } ] }, each contender
-                   { host, pid, process, label, token, since }; times in UTC
+          --json   one JSON document: { store, locks: [ … ], readerWriterLocks: [ … ], semaphores: [ … ],
+                   elections: [ … ] }, each of them { name, holder, holders: [ … ], waiters: [ … ] }, each
+                   contender { host, pid, process, label, token, since }; times in UTC
           --store URI, --quiet: see conclave --help
 
         Examples:

@@ -25,6 +25,7 @@ internal static class HoldCommand
             SessionTimeToLive = settings.TimeToLive,
             Label = settings.Label,
             TimeProvider = time,
+            OperationTimeout = StoreLocator.OperationTimeout(settings.Try, settings.Wait),
             LoggerFactory = new StoreNotices(messages),
         });
         await using (client.ConfigureAwait(false))
@@ -66,6 +67,10 @@ internal static class HoldCommand
         try
         {
             claim = await settings.Tool.Acquire(client, settings.Wait, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RuleMismatchException e) when (settings.Tool.Kind == HeldTool.SemaphoreKind)
+        {
+            throw new CliException(ExitCode.Configuration, e.Message + " The number is that of --permits.");
         }
         finally
         {

@@ -16,9 +16,11 @@ internal sealed class HoldOptions
     private readonly Option<string?> _label = new("--label");
 
     /// <summary>Adds them to a command.</summary>
-    public void AddTo(Command command)
+    /// <param name="command">The command.</param>
+    /// <param name="mayWait">Whether what it holds may have to be waited for.</param>
+    public void AddTo(Command command, bool mayWait)
     {
-        foreach (var option in (Option[])[_wait, _try, _timeToLive, _grace, _label])
+        foreach (var option in (Option[])[.. mayWait ? (Option[])[_wait, _try] : [], _timeToLive, _grace, _label])
         {
             command.Options.Add(option);
         }

@@ -13,18 +13,19 @@ internal static class LeaderCommands
         var client = Looking.Client(settings.Global);
         await using (client.ConfigureAwait(false))
         {
-            var leader = StoreLocator.IsAbsent(client.Store) ? null : await client.Election(settings.Name).GetLeaderAsync().ConfigureAwait(false);
+            bool isAbsent = Looking.IsAbsent(client, messages);
+            var leader = isAbsent ? null : await client.Election(settings.Name).GetLeaderAsync().ConfigureAwait(false);
             if (settings.Global.Json)
             {
                 StandardStream.Out.Write(JsonSerializer.Serialize(LeaderDocument.Of(settings.Name, leader, null), CliJson.Document.LeaderDocument) + "\n");
             }
-            else if (leader is null)
-            {
-                messages.Warn($"nobody leads '{settings.Name}'.");
-            }
-            else
+            else if (leader is not null)
             {
                 StandardStream.Out.Write(Line(leader) + "\n");
+            }
+            else if (!isAbsent)
+            {
+                messages.Warn($"nobody leads '{settings.Name}'.");
             }
 
             return leader is null ? ExitCode.NotAcquired : ExitCode.Success;

@@ -12,6 +12,18 @@ internal static class Looking
     public static ConclaveClient Client(GlobalSettings global, Messages? messages = null) =>
         new(StoreLocator.OpenToLook(global.Store), new() { LoggerFactory = messages is null ? null : new StoreNotices(messages) });
 
+    /// <summary>True when there is no store yet, which is told: nothing is in it, and looking does not create it.</summary>
+    public static bool IsAbsent(ConclaveClient client, Messages messages)
+    {
+        bool isAbsent = StoreLocator.IsAbsent(client.Store);
+        if (isAbsent)
+        {
+            messages.Warn($"there is no store {client.Store.Description.Engine}:{client.Store.Description.Address} yet, so there is nothing in it.");
+        }
+
+        return isAbsent;
+    }
+
     /// <summary>A client that changes something, and tells when the store opens no session yet.</summary>
     public static ConclaveClient ChangingClient(GlobalSettings global, Messages messages) =>
         new(StoreLocator.Open(global.Store), new() { LoggerFactory = new StoreNotices(messages) });

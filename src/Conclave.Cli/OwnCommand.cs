@@ -24,6 +24,9 @@ internal static class OwnCommand
     private const string Kind = "ownership";
     private const string Free = "free again";
 
+    // of a try: an owner that crashed is followed within two, and a few that crashed while they stood in line within some more
+    private const int MostRefreshes = 4;
+
     private static readonly TimeSpan FirstReport = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LiveInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(30);
@@ -42,7 +45,7 @@ internal static class OwnCommand
         var store = StoreLocator.Open(settings.Global.Store);
         StoreLocator.WarnAboutReach(store, messages);
         var time = new BootTimeProvider();
-        var client = new ConclaveClient(store, new() { TimeProvider = time });
+        var client = new ConclaveClient(store, new() { TimeProvider = time, OperationTimeout = StoreLocator.OperationTimeout(settings.Try, settings.Wait) });
         await using (client.ConfigureAwait(false))
         {
             try
@@ -72,7 +75,14 @@ internal static class OwnCommand
         Ownership.Ownership? ownership;
         try
         {
-            ownership = await owner.TryOwnAsync(settings.Key, settings.Owner, settings.Wait, cancellationToken).ConfigureAwait(false);
+            ownership = settings.Try
+                ? await TryAsync(owner, settings, time, cancellationToken).ConfigureAwait(false)
+                : await owner.TryOwnAsync(settings.Key, settings.Owner, settings.Wait, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ArgumentException)
+        {
+            // each of the two has been checked, but not both together
+            throw CliException.Usage("the key and --prefix are too long together: they may have about 970 bytes once '/' and '%' are escaped.");
         }
         finally
         {
@@ -84,6 +94,44 @@ internal static class OwnCommand
         return ownership ?? throw new CliException(
             ExitCode.NotAcquired,
             $"the ownership of '{settings.Key}' was not acquired{waited}; it is {await HolderAsync(owner, settings.Key, cancellationToken).ConfigureAwait(false)}. The command was not run.");
+    }
+
+    /// <summary>
+    /// Takes the key without waiting for an owner that lives. Whether it does shows when it refreshes its record; one that never does has crashed, and is
+    /// followed as if we had waited.
+    /// </summary>
+    private static async Task<Ownership.Ownership?> TryAsync(MostlyCorrectOwner owner, OwnSettings settings, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (await owner.TryOwnAsync(settings.Key, settings.Owner, TimeSpan.Zero, cancellationToken).ConfigureAwait(false) is { } ownership)
+        {
+            return ownership;
+        }
+
+        using var lives = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var following = owner.TryOwnAsync(settings.Key, settings.Owner, settings.Options.RefreshInterval * MostRefreshes, lives.Token).AsTask();
+        try
+        {
+            var before = await owner.InspectAsync(settings.Key, cancellationToken).ConfigureAwait(false);
+            while (!following.IsCompleted)
+            {
+                await Task.WhenAny(following, Task.Delay(settings.Options.AcquireInterval, time, cancellationToken)).ConfigureAwait(false);
+                var seen = await owner.InspectAsync(settings.Key, cancellationToken).ConfigureAwait(false);
+                if (seen.Owner is not null && seen.Owner == before.Owner && seen.Expires != before.Expires)
+                {
+                    // unless it is ours by now
+                    return following.IsCompletedSuccessfully ? await following.ConfigureAwait(false) : null;
+                }
+
+                before = seen;
+            }
+
+            return await following.ConfigureAwait(false);
+        }
+        finally
+        {
+            await lives.CancelAsync().ConfigureAwait(false);
+            await ((Task)following).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     private static async Task<int> RunAsync(
@@ -154,9 +202,9 @@ internal static class OwnCommand
             var seen = await owner.InspectAsync(key, cancellationToken).ConfigureAwait(false);
             return seen.Owner is { } other ? $"owned by {(other.LastIndexOf('#') is >= 0 and var slug ? other[..slug] : other)}" : Free;
         }
-        catch (ConclaveException)
+        catch (ConclaveException e)
         {
-            return "owned; the store does not tell by whom";
+            return $"not known by whom it is owned, the store does not answer: {e.Message}";
         }
     }
 }

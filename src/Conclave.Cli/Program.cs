@@ -15,6 +15,10 @@ internal static class Program
             messages = new(commandLine.Global.Quiet, commandLine.Global.Json, TimeProvider.System);
             return await RunAsync(commandLine, messages).ConfigureAwait(false);
         }
+        catch (OutputClosedException)
+        {
+            return ExitCode.Success;
+        }
         catch (Exception e)
         {
             messages.ClearStatusLine();

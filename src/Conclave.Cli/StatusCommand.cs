@@ -8,7 +8,12 @@ namespace Conclave.Cli;
 /// <summary><c>conclave status</c>: who holds what, since when, and who waits.</summary>
 internal static class StatusCommand
 {
-    private static readonly string[] Header = ["NAME", "HOLDER", "TOKEN", "SINCE", "WAITERS"];
+    private const string Lock = "lock";
+    private const string ReaderWriterLock = "rwlock";
+    private const string Semaphore = "semaphore";
+    private const string Election = "election";
+
+    private static readonly string[] Header = ["KIND", "NAME", "HOLDER", "TOKEN", "SINCE", "WAITERS"];
 
     public static async Task<int> RunAsync(StatusSettings settings, Messages messages)
     {
@@ -16,45 +21,44 @@ internal static class StatusCommand
         var client = new ConclaveClient(StoreLocator.OpenToLook(settings.Global.Store), new() { TimeProvider = time });
         await using (client.ConfigureAwait(false))
         {
-            var queues = new List<ClaimQueueSnapshot>();
-            if (!StoreLocator.IsAbsent(client.Store))
-            {
-                await ReadAsync(client, settings.Name, queues).ConfigureAwait(false);
-            }
+            bool isAbsent = StoreLocator.IsAbsent(client.Store);
+            var kinds = isAbsent ? [] : await ReadAsync(client, settings.Name).ConfigureAwait(false);
 
             string store = $"{client.Store.Description.Engine}:{client.Store.Description.Address}";
             if (settings.Global.Json)
             {
-                var locks = queues.Select(q => new LockDocument(
-                    q.Name, q.Holder is { } holder ? ContenderDocument.Of(holder) : null, [.. q.Waiters.Select(ContenderDocument.Of)]));
-                StandardStream.Out.Write(JsonSerializer.Serialize(new StatusDocument(store, [.. locks]), CliJson.Document.StatusDocument) + "\n");
+                var document = new StatusDocument(store, Documents(kinds, Lock), Documents(kinds, ReaderWriterLock), Documents(kinds, Semaphore), Documents(kinds, Election));
+                StandardStream.Out.Write(JsonSerializer.Serialize(document, CliJson.Document.StatusDocument) + "\n");
             }
-            else if (queues.Count == 0)
+            else if (kinds.Count == 0)
             {
-                messages.Warn(settings.Name is null ? $"no locks are held in {store}." : $"nobody holds the lock '{settings.Name}' in {store}.");
+                messages.Warn((settings.Name is null ? $"nothing is held in {store}" : $"nobody holds '{settings.Name}' in {store}") + (isAbsent ? ", which is not there yet." : "."));
             }
             else
             {
-                StandardStream.Out.Write(Table(queues, withWaiters: settings.Name is not null, time));
+                StandardStream.Out.Write(Table(kinds, withWaiters: settings.Name is not null, time));
             }
 
             return ExitCode.Success;
         }
     }
 
-    internal static string Table(IEnumerable<ClaimQueueSnapshot> queues, bool withWaiters, TimeProvider time)
+    private static string Table(IEnumerable<(string Kind, ClaimQueueSnapshot Queue)> kinds, bool withWaiters, TimeProvider time)
     {
         var rows = new List<string[]> { Header };
-        foreach (var queue in queues)
+        foreach (var (kind, queue) in kinds)
         {
-            var holder = queue.Holder!;
-            rows.Add([queue.Name, Describe.Who(holder), holder.Token.ToString(), Describe.When(holder.Since, time),
-                queue.Waiters.Length.ToString(CultureInfo.InvariantCulture)]);
-            if (withWaiters)
+            // one line for each who holds it; those behind the first say no more than who that is
+            rows.AddRange(queue.Holders.Select((holder, i) => new[]
+            {
+                kind, queue.Name, Describe.Who(holder), holder.Token.ToString(), Describe.When(holder.Since, time),
+                i == 0 ? queue.Waiters.Length.ToString(CultureInfo.InvariantCulture) : "",
+            }));
+            if (withWaiters || queue.Holders.IsEmpty)
             {
                 rows.AddRange(queue.Waiters.Select((waiter, i) => new[]
                 {
-                    string.Create(CultureInfo.InvariantCulture, $"  waiting {i + 1}."), Describe.Who(waiter), waiter.Token.ToString(), Describe.When(waiter.Since, time), "",
+                    kind, string.Create(CultureInfo.InvariantCulture, $"  waiting {i + 1}."), Describe.Who(waiter), waiter.Token.ToString(), Describe.When(waiter.Since, time), "",
                 }));
             }
         }
@@ -69,18 +73,47 @@ internal static class StatusCommand
         return text.ToString();
     }
 
-    private static async Task ReadAsync(ConclaveClient client, string? name, List<ClaimQueueSnapshot> queues)
+    private static List<LockDocument> Documents(IEnumerable<(string Kind, ClaimQueueSnapshot Queue)> kinds, string kind) =>
+    [
+        .. kinds.Where(k => k.Kind == kind).Select(k => new LockDocument(
+            k.Queue.Name, k.Queue.Holder is { } holder ? ContenderDocument.Of(holder) : null,
+            [.. k.Queue.Holders.Select(ContenderDocument.Of)], [.. k.Queue.Waiters.Select(ContenderDocument.Of)])),
+    ];
+
+    private static async Task<List<(string Kind, ClaimQueueSnapshot Queue)>> ReadAsync(ConclaveClient client, string? name)
     {
+        var kinds = new List<(string Kind, ClaimQueueSnapshot Queue)>();
         if (name is null)
         {
-            await foreach (var queue in client.ListLocksAsync().ConfigureAwait(false))
+            await AddAsync(Lock, client.ListLocksAsync()).ConfigureAwait(false);
+            await AddAsync(ReaderWriterLock, client.ListReaderWriterLocksAsync()).ConfigureAwait(false);
+            await AddAsync(Semaphore, client.ListSemaphoresAsync()).ConfigureAwait(false);
+            await AddAsync(Election, client.ListElectionsAsync()).ConfigureAwait(false);
+        }
+        else
+        {
+            Add(Lock, await client.Lock(name).InspectAsync().ConfigureAwait(false));
+            Add(ReaderWriterLock, await client.ReaderWriterLock(name).InspectAsync().ConfigureAwait(false));
+            Add(Semaphore, await client.Semaphore(name, permits: 1).InspectAsync().ConfigureAwait(false));
+            Add(Election, await client.Election(name).InspectAsync().ConfigureAwait(false));
+        }
+
+        return kinds;
+
+        async Task AddAsync(string kind, IAsyncEnumerable<ClaimQueueSnapshot> queues)
+        {
+            await foreach (var queue in queues.ConfigureAwait(false))
             {
-                queues.Add(queue);
+                Add(kind, queue);
             }
         }
-        else if (await client.Lock(name).InspectAsync().ConfigureAwait(false) is { Holder: not null } queue)
+
+        void Add(string kind, ClaimQueueSnapshot queue)
         {
-            queues.Add(queue);
+            if (!queue.Contenders.IsEmpty)
+            {
+                kinds.Add((kind, queue));
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ internal static class StoreLocator
 {
     public const string Variable = "CONCLAVE_STORE";
 
+    private static readonly TimeSpan ShortestOperation = TimeSpan.FromSeconds(1);
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>Makes the store object; the file of the default store gets its directory.</summary>
@@ -37,6 +39,13 @@ internal static class StoreLocator
 
     /// <summary>What to keep open so that the store takes our sessions for alive; null where it does not look.</summary>
     public static SafeHandle? LivenessOf(IStore store) => (store as SqliteStore)?.LivenessHandle;
+
+    /// <summary>How long the store may take to answer: no longer than somebody is ready to wait.</summary>
+    public static TimeSpan OperationTimeout(bool tryOnce, TimeSpan wait)
+    {
+        var usual = new ConclaveOptions().OperationTimeout;
+        return tryOnce || wait == Timeout.InfiniteTimeSpan || wait > usual ? usual : wait > ShortestOperation ? wait : ShortestOperation;
+    }
 
     /// <summary>Says that a store in memory excludes nobody.</summary>
     public static void WarnAboutReach(IStore store, Messages messages)

@@ -24,7 +24,7 @@ internal static class ToolsHelpText
         Examples:
           conclave elect scheduler --value "$HOSTNAME:8080" -- ./scheduler
           conclave leader show scheduler
-          while conclave elect scheduler -- ./scheduler; do sleep 1; done    campaign again after each end
+          until conclave elect scheduler -- ./scheduler; do sleep 1; done    campaign again until it ends well
 
         """;
 
@@ -35,7 +35,8 @@ internal static class ToolsHelpText
           conclave semaphore NAME --permits N [--count K] [--wait DURATION | --try] [options] -- COMMAND [ARGS…]
 
         Options:
-          --permits N   how many permits there are; all who use the name must agree (78 if not)
+          --permits N   how many permits there are; all who use the name must agree, or else whoever comes
+                        while others hold permits or wait for them, with another number, gets 78
           --count K     how many of them the command needs (1)
         {HoldOptions}
         The command gets CONCLAVE_SEMAPHORE and CONCLAVE_TOKEN, which here only identifies the permits.
@@ -75,7 +76,8 @@ internal static class ToolsHelpText
 
         Options:
           --wait DURATION      wait so long at most, then exit with 75
-          --try                do not wait: exit with 75 when somebody owns the key
+          --try                do not wait for an owner that lives: exit with 75 as soon as it is seen to refresh
+                               (half of --refresh); one that crashed is followed
           --on-lost ignore     when the ownership is lost, say so and let the command go on (the default)
           --on-lost terminate  send it SIGTERM then, and SIGKILL after the grace; exit with 70
           --grace DURATION     how long it has to end then (5s)
@@ -83,7 +85,8 @@ internal static class ToolsHelpText
                                the next one runs that much later; all who share keys should agree
           --acquire DURATION   how often the first in line looks when no hint comes (150ms)
           --owner TEXT         what others see (HOST:PID)
-          --prefix TEXT        what keys have in common; those of other prefixes are other keys (cli)
+          --prefix TEXT        what keys have in common; those of other prefixes are other keys (cli). To share
+                               keys with a program, give its prefix, and its refresh interval (400ms)
           --store URI, --json, --quiet: see conclave --help
 
         Owners follow each other in the order in which they came. The command gets CONCLAVE_OWN, which is KEY,
@@ -115,7 +118,7 @@ internal static class ToolsHelpText
 
         """;
 
-    public const string Group = $"""
+    public const string Group = """
         Groups of processes: join one while a command runs, list it, watch it.
 
         Usage:
@@ -126,8 +129,10 @@ internal static class ToolsHelpText
         Options:
           --payload P   what the member tells about itself, for example its address (HOST:PID)
           --json        list: one JSON document; watch: JSON Lines
-        {HoldOptions}
-        The command of join gets CONCLAVE_GROUP.
+          --ttl, --grace, --label, --store, --quiet: as for the lock, see conclave lock --help
+
+        Joining waits for nobody. The command of join has the same guarantees as with 'conclave lock', conclave the
+        same exit codes. It gets CONCLAVE_GROUP.
 
         Examples:
           conclave group join web --payload "$HOSTNAME:8080" -- ./server
@@ -179,7 +184,8 @@ internal static class ToolsHelpText
 
         Export and import tell on stderr how far they are. An import writes nothing that is there already: one that
         was ended, even by kill -9, is simply run again. A line that is no entry ends it with 65 and is named; all
-        lines before it are imported. A value that is no JSON is exported as {"key":…,"base64":…}.
+        lines before it are imported. A value that is no JSON is exported as {"key":…,"base64":…}; what is stored under
+        no key of such a map as {"storeKey":…,…}, which is not imported.
 
         Examples:
           conclave map set config limits '{"rate":100}'

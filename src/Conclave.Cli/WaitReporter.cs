@@ -40,8 +40,8 @@ internal sealed class WaitReporter(ConclaveClient client, HeldTool waited, Messa
         try
         {
             var queue = await waited.Inspect(client, cancellationToken).ConfigureAwait(false);
-            return queue.Contenders.FirstOrDefault(c => !IsUs(c)) is { } holder
-                ? $"held by {Describe.Who(holder)}{Describe.SinceWhen(holder.Since, time)}"
+            return queue.Contenders.Any(c => c.IsHolder && !IsUs(c)) ? HeldBy(queue)
+                : queue.Contenders.FirstOrDefault(c => !IsUs(c)) is { } waiter ? $"waited for by {Describe.Who(waiter)}{Describe.SinceWhen(waiter.Since, time)}"
                 : "held a moment ago";
         }
         catch (ConclaveException)
@@ -84,11 +84,21 @@ internal sealed class WaitReporter(ConclaveClient client, HeldTool waited, Messa
                 WaitedSeconds = Math.Round(waitedFor.TotalSeconds, 3),
             });
         }
-        else if (queue.Holder is { } holder && ahead > 0)
+        else if (queue.Holder is not null && ahead > 0)
         {
-            string place = ahead == 1 ? "next in line" : string.Create(CultureInfo.InvariantCulture, $"{ahead - 1} more before us");
-            Show($"waiting {Duration.Format(waitedFor)} for '{waited.Name}', {place}; held by {Describe.Who(holder)}{Describe.SinceWhen(holder.Since, time)}");
+            int waiting = queue.Contenders.Take(ahead).Count(c => !c.IsHolder);
+            string place = waiting == 0 ? "next in line" : string.Create(CultureInfo.InvariantCulture, $"{waiting} more before us");
+            Show($"waiting {Duration.Format(waitedFor)} for '{waited.Name}', {place}; {HeldBy(queue)}");
         }
+    }
+
+    /// <summary>The first of those who hold it, and how many more there are.</summary>
+    private string HeldBy(ClaimQueueSnapshot queue)
+    {
+        var others = queue.Holders.RemoveAll(IsUs);
+        return others is [var first, ..]
+            ? $"held by {Describe.Who(first)}{Describe.SinceWhen(first.Since, time)}{(others.Length > 1 ? string.Create(CultureInfo.InvariantCulture, $" and {others.Length - 1} more") : "")}"
+            : "about to be ours";
     }
 
     private void Show(string text)

@@ -68,7 +68,7 @@ public sealed class EtcdStore : IStore, IServerClock
             ExpiryBound = TimeSpan.FromSeconds(2),
 
             // constant, so it cannot wait for the servers' versions
-            EndsSessionsEarly = "On servers below 3.4.31 or 3.5.13, when a leader that hung was deposed and comes back.",
+            EndsSessionsEarly = "When a leader that hung for about the time to live was deposed and comes back: often below 3.4.31 and 3.5.13, at times on 3.5.16.",
         };
         _hints = new(time, Description.MaxSilence);
         _feed = new(_cluster, _keys, options, _hints, time, logger);

@@ -21,6 +21,7 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
     private long _answeredAt;
     private long _writtenAt;
     private bool _isInLine;
+    private bool _mayBeThere;
     private bool _isDoubtful;
     private long? _takenInDoubtAt;
     private long? _wokenAt;
@@ -46,6 +47,11 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
                 either.Token.ThrowIfCancellationRequested();
                 if (seen is null)
                 {
+                    if (_isInLine && Left(timeout, startedAt) <= TimeSpan.Zero)
+                    {
+                        return null;
+                    }
+
                     move = new(keys.ReadAll);
                 }
                 else if (seen.IsOwnedBy(_slug))
@@ -76,7 +82,7 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
         }
         finally
         {
-            if (hold is null)
+            if (hold is null && _mayBeThere)
             {
                 await new Withdrawal(owners, keys, _slug, _lasts).RunAsync(seen, _isDoubtful).ConfigureAwait(false);
             }
@@ -158,8 +164,11 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
     /// <summary>Sends, and pauses after a failure. Who stands in line survives outages.</summary>
     private async ValueTask<KeyState?> TrySendAsync(Move move, CancellationToken cancellationToken)
     {
+        bool mightBe = _mayBeThere;
         try
         {
+            _mayBeThere |= !move.Transaction.IsReadOnly;
+
             // not the caller's token: what was sent is to be known, so that nothing of it stays
             var answer = await owners.CommitAsync(keys, move.Transaction, owners.Coordinator.Stopping).ConfigureAwait(false);
             (_pause, _answeredAt) = (Backoff.Start, answer.ReceivedAt);
@@ -171,6 +180,10 @@ internal sealed class Contender(Owners owners, OwnerKeys keys, OwnerOptions opti
             {
                 _isDoubtful = true;
                 _takenInDoubtAt = move.IsTake ? _writtenAt : _takenInDoubtAt;
+            }
+            else
+            {
+                _mayBeThere = mightBe;
             }
 
             if (!_isInLine && Time.GetElapsedTime(_answeredAt) + _pause > owners.Coordinator.Options.OperationTimeout)

@@ -148,9 +148,28 @@ public sealed class ConclaveClient : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the enumeration.</param>
     /// <returns>One snapshot per lock; each is of one instant, all of them together are not.</returns>
     /// <exception cref="StoreUnavailableException">The store could not be asked.</exception>
-    public async IAsyncEnumerable<ClaimQueueSnapshot> ListLocksAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<ClaimQueueSnapshot> ListLocksAsync(CancellationToken cancellationToken = default) =>
+        ListAsync(DistributedLock.Kind, n => Lock(n).InspectAsync(cancellationToken), cancellationToken);
+
+    /// <summary>Reads all reader-writer locks that are held or waited for, in the order of their keys.</summary>
+    /// <inheritdoc cref="ListLocksAsync"/>
+    public IAsyncEnumerable<ClaimQueueSnapshot> ListReaderWriterLocksAsync(CancellationToken cancellationToken = default) =>
+        ListAsync(DistributedReaderWriterLock.Kind, n => ReaderWriterLock(n).InspectAsync(cancellationToken), cancellationToken);
+
+    /// <summary>Reads all semaphores of which permits are held or waited for, in the order of their keys.</summary>
+    /// <inheritdoc cref="ListLocksAsync"/>
+    public IAsyncEnumerable<ClaimQueueSnapshot> ListSemaphoresAsync(CancellationToken cancellationToken = default) =>
+        ListAsync(DistributedSemaphore.Kind, n => Semaphore(n, permits: 1).InspectAsync(cancellationToken), cancellationToken);
+
+    /// <summary>Reads all elections that somebody leads or campaigns for, in the order of their keys.</summary>
+    /// <inheritdoc cref="ListLocksAsync"/>
+    public IAsyncEnumerable<ClaimQueueSnapshot> ListElectionsAsync(CancellationToken cancellationToken = default) =>
+        ListAsync(LeaderElection.Kind, n => Election(n).InspectAsync(cancellationToken), cancellationToken);
+
+    private async IAsyncEnumerable<ClaimQueueSnapshot> ListAsync(
+        string kind, Func<string, ValueTask<ClaimQueueSnapshot>> inspect, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        const string prefix = DistributedLock.Kind + "/";
+        string prefix = kind + "/";
         string? last = null;
         await foreach (var entry in Store.ScanAsync(prefix, cancellationToken).ConfigureAwait(false))
         {
@@ -160,7 +179,7 @@ public sealed class ConclaveClient : IAsyncDisposable
             if (segment != last && name.Length > 0 && Encoding.UTF8.GetByteCount(name) <= StoreLimits.MaxNameBytes)
             {
                 last = segment;
-                var snapshot = await Lock(name).InspectAsync(cancellationToken).ConfigureAwait(false);
+                var snapshot = await inspect(name).ConfigureAwait(false);
                 if (snapshot.Holder is not null)
                 {
                     yield return snapshot;

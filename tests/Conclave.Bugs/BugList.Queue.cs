@@ -9,6 +9,7 @@ internal static partial class BugList
     private const string VerdictFile = "src/Conclave/Claims/Verdict.cs";
     private const string CoordinatorFile = "src/Conclave/Coordinator.cs";
     private const string JoinFile = "src/Conclave/Claims/Join.cs";
+    private const string LeaderLoopFile = "src/Conclave/Leadership/LeaderLoop.cs";
     private const string LocalGatesFile = "src/Conclave/Claims/LocalGates.cs";
 
     /// <summary>Who is granted, with which token, and how waiting goes.</summary>
@@ -40,6 +41,9 @@ internal static partial class BugList
             "Who is let in and released at once says that it waits no longer, and so takes the permit for ever.",
             new Edit(ClaimHoldFile, "new Transaction([Condition.Unchanged(mine.Key, mine.Revision)], [Write.Put(mine.Key, mine.Value, Session.Id)]",
                 "new Transaction($BUG ? [] : [Condition.Unchanged(mine.Key, mine.Revision)], [Write.Put(mine.Key, mine.Value, Session.Id)]")),
+        new("quiet-work-ends-the-run", Area.Recipes,
+            "Work that returns quietly, or fails, after its leadership was lost ends the run: nobody of this process campaigns again.",
+            new Edit(LeaderLoopFile, "if (leadership.State != ClaimState.Lost ||", "if ($BUG || leadership.State != ClaimState.Lost ||")),
         new("phantom-grant", Area.Recipes,
             "A waiter that finds nobody ahead is granted although its own entry is gone, as in etcd's election.",
             new Edit(AcquisitionFile,

@@ -16,8 +16,8 @@ public sealed class Looking
 
         string[] all = (await sandbox.RunAsync("status")).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(3, all.Length);
-        Assert.Equal(["NAME", "HOLDER", "TOKEN", "SINCE", "WAITERS"], Cells(all[0]));
-        Assert.Equal(["a/b", $"{Environment.MachineName}:{first.Id}", "cat"], Cells(all[1])[..3]);
+        Assert.Equal(["KIND", "NAME", "HOLDER", "TOKEN", "SINCE", "WAITERS"], Cells(all[0]));
+        Assert.Equal(["lock", "a/b", $"{Environment.MachineName}:{first.Id}", "cat"], Cells(all[1])[..4]);
         Assert.Equal("0", Cells(all[1])[^1]);
         Assert.Equal("1", Cells(all[2])[^1]);
 
@@ -46,7 +46,7 @@ public sealed class Looking
         await using var sandbox = new Sandbox();
         var result = await sandbox.RunAsync("status");
         Assert.Equal((0, ""), (result.ExitCode, result.Out));
-        Assert.Contains("no locks", result.OnlyLine, StringComparison.Ordinal);
+        Assert.Contains("nothing is held", result.OnlyLine, StringComparison.Ordinal);
         Assert.False(File.Exists(sandbox.StorePath));
         Assert.Empty(JsonDocument.Parse((await sandbox.RunAsync("status", "x", "--json")).Out).RootElement.GetProperty("locks").EnumerateArray());
         Assert.Equal("", (await sandbox.RunAsync("status", "--quiet")).Error);
@@ -113,6 +113,26 @@ public sealed class Looking
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains("Examples:\n  conclave ", result.Out, StringComparison.Ordinal);
         Assert.All(result.Out.Split('\n'), line => Assert.True(line.Length <= 110, line));
+    }
+
+    [Fact]
+    public async Task What_stdout_does_not_take_is_an_error_unless_its_reader_has_left()
+    {
+        await using var sandbox = new Sandbox();
+        for (int i = 0; i < 3; i++)
+        {
+            await sandbox.RunAsync("map", "set", "m", $"{i}", "1");
+        }
+
+        foreach (string command in (string[])["map export m", "map list m", "map get m 1", "counter get n", "--help"])
+        {
+            var full = await sandbox.Run("/bin/bash", ["-c", $"exec \"$BINARY\" {command} > /dev/full"], []).FinishAsync();
+            Assert.Equal(ExitCode.CannotWrite, full.ExitCode);
+            Assert.Contains("standard output cannot be written", full.OnlyLine, StringComparison.Ordinal);
+        }
+
+        var left = await sandbox.Run("/bin/bash", ["-c", "\"$BINARY\" map watch m | true; echo ${PIPESTATUS[0]}"], []).FinishAsync();
+        Assert.Equal(("0\n", ""), (left.Out, left.Error));
     }
 
     [Fact]

@@ -12,8 +12,11 @@ public sealed class Maps
         await using var sandbox = new Sandbox();
         var absent = await sandbox.RunAsync("map", "get", "m", "a/b");
         Assert.Equal((75, ""), (absent.ExitCode, absent.Out));
-        Assert.Contains("no key 'a/b' in the map 'm'", absent.OnlyLine, StringComparison.Ordinal);
+        Assert.Contains("there is no store sqlite:", absent.OnlyLine, StringComparison.Ordinal);
         Assert.False(File.Exists(sandbox.StorePath));
+        await sandbox.RunAsync("map", "set", "m", "0", "1");
+        Assert.Contains("no key 'a/b' in the map 'm'", (await sandbox.RunAsync("map", "get", "m", "a/b")).OnlyLine, StringComparison.Ordinal);
+        await sandbox.RunAsync("map", "delete", "m", "0");
 
         // a number no double holds
         string revision = (await sandbox.RunAsync("map", "set", "m", "a/b", "{\"n\":340282366920938463463374607431768211455}")).Out.Trim();
@@ -38,6 +41,7 @@ public sealed class Maps
     [InlineData("which map?", "map", "list")]
     [InlineData("which value?", "map", "set", "m", "k")]
     [InlineData("give --text", "map", "set", "m", "k", "blue")]
+    [InlineData("holds no null", "map", "set", "m", "k", " null ")]
     [InlineData("--revision 'x' is refused", "map", "delete", "m", "k", "--revision", "x")]
     [InlineData("--from-line '0' is refused", "map", "import", "m", "--from-line", "0")]
     [InlineData("the key 'x' is refused", "map", "set", "m", "x", "1", "--integer-keys")]
@@ -118,7 +122,10 @@ public sealed class Maps
     [Theory]
     [InlineData("{\"key\":\"y\"}", "it must have a \"value\"")]
     [InlineData("{\"key\":\"y\",\"value\":1", "it is no JSON from byte 21 on")]
-    [InlineData("{\"key\":\"y\",\"key\":\"z\",\"value\":1}", "uplicate property 'key'")]
+    [InlineData("{\"key\":\"y\",\"key\":\"z\",\"value\":1}", "it must have one \"key\"")]
+    [InlineData("{\"key\":\"y\",\"value\":1,\"base64\":\"\"}", "and one \"value\" or \"base64\"")]
+    [InlineData("{\"key\":7,\"value\":1}", "give --integer-keys")]
+    [InlineData("{\"storeKey\":\"y\",\"value\":1}", "it has a \"storeKey\"")]
     [InlineData("{\"value\":1}", "with a \"key\"")]
     [InlineData("{\"key\":\"y\",\"value\":null}", "holds no null")]
     [InlineData("{\"key\":\"y\",\"base64\":\"?\"}", "cannot be read")]
@@ -144,6 +151,61 @@ public sealed class Maps
         var result = await ImportAsync(sandbox, "m", "x\nx\n{\"key\":\"c\",\"value\":3}\n{\"key\":\"c\",\"value\":4}", "--from-line", "3");
         Assert.Equal("conclave: 2 entries imported, 0 were there already.", result.OnlyLine);
         Assert.Equal("c  4\n", (await sandbox.RunAsync("map", "list", "m")).Out);
+    }
+
+    [Fact]
+    public async Task An_import_from_behind_the_end_is_refused()
+    {
+        await using var sandbox = new Sandbox();
+        var result = await ImportAsync(sandbox, "m", "{\"key\":\"c\",\"value\":3}\n", "--from-line", "3");
+        Assert.Equal(65, result.ExitCode);
+        Assert.Contains("the input ends with line 1", result.OnlyLine, StringComparison.Ordinal);
+        Assert.Equal(0, (await ImportAsync(sandbox, "m", "{\"key\":\"c\",\"value\":3}\n", "--from-line", "2")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Texts_that_cannot_be_written_stay_readable()
+    {
+        await using var sandbox = new Sandbox();
+        const string half = "\"\\ud800\"";
+        Assert.Equal(0, (await sandbox.RunAsync("map", "set", "m", "a", half)).ExitCode);
+        Assert.Equal(0, (await ImportAsync(sandbox, "m", $"{{\"key\":\"b\",\"value\":{half}}}\n")).ExitCode);
+        Assert.Equal(0, (await sandbox.RunAsync("map", "set", "m", "c", $"[1,\n{half}]")).ExitCode);
+        Assert.Equal(half + "\n", (await sandbox.RunAsync("map", "get", "m", "a", "--text")).Out);
+        Assert.Equal($"a  {half}\nb  {half}\nc  [1, {half}]\n", (await sandbox.RunAsync("map", "list", "m", "--text")).Out);
+        Assert.Equal(3, (await sandbox.RunAsync("map", "export", "m")).Out.Count(c => c == '\n'));
+    }
+
+    [Fact]
+    public async Task What_is_no_utf8_is_refused_and_where_others_stored_it_not_changed()
+    {
+        await using var sandbox = new Sandbox();
+        foreach (string option in (string[])["", "--text"])
+        {
+            var refused = await sandbox.Run("/bin/bash", ["-c", $"printf '\"\\377\"' | \"$BINARY\" map set m k - {option}"], []).FinishAsync();
+            Assert.Equal(65, refused.ExitCode);
+            Assert.Contains("no UTF-8", refused.OnlyLine, StringComparison.Ordinal);
+        }
+
+        var line = await sandbox.Run("/bin/bash", ["-c", "printf '{\"key\":\"k\",\"value\":\"\\377\"}' | \"$BINARY\" map import m"], []).FinishAsync();
+        Assert.Equal(65, line.ExitCode);
+        Assert.Contains("line 1 is refused: it is no UTF-8", line.OnlyLine, StringComparison.Ordinal);
+        await using var client = new ConclaveClient(new Sqlite.SqliteStore(sandbox.StorePath));
+        await client.Map<string, byte[]>("m", new Raw()).SetAsync("k", [(byte)'"', 0xff, (byte)'"']);
+        Assert.Equal("{\"key\":\"k\",\"base64\":\"Iv8i\"}\n", (await sandbox.RunAsync("map", "export", "m")).Out);
+    }
+
+    [Fact]
+    public async Task What_is_no_key_of_such_a_map_is_told_when_it_is_exported()
+    {
+        await using var sandbox = new Sandbox();
+        await sandbox.RunAsync("map", "set", "m", "word", "1");
+        var export = await sandbox.RunAsync("map", "export", "m", "--integer-keys");
+        Assert.StartsWith("{\"storeKey\":", export.Out, StringComparison.Ordinal);
+        Assert.Contains("1 of them have a \"storeKey\"", export.Error, StringComparison.Ordinal);
+        Assert.Contains("try without --integer-keys", export.Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await ImportAsync(sandbox, "n", "{\"key\":7,\"value\":1}\n", "--integer-keys")).ExitCode);
+        Assert.Equal("7  1\n", (await sandbox.RunAsync("map", "list", "n", "--integer-keys")).Out);
     }
 
     [Fact]

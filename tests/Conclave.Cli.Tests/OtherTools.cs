@@ -46,9 +46,50 @@ public sealed class OtherTools
         Assert.Contains($"the claim on 2 permits of the semaphore 's' was not acquired; it is held by {Environment.MachineName}:{first.Id}", full.OnlyLine, StringComparison.Ordinal);
         var mismatch = await sandbox.RunAsync("semaphore", "s", "--permits", "4", "--try", "--", "true");
         Assert.Equal(78, mismatch.ExitCode);
-        Assert.Contains("permits(3)", mismatch.OnlyLine, StringComparison.Ordinal);
+        Assert.Contains("semaphore 's' is used as one with 3 permits", mismatch.OnlyLine, StringComparison.Ordinal);
+        Assert.Contains("--permits", mismatch.OnlyLine, StringComparison.Ordinal);
+
+        // those who hold it are not in front of who waits
+        var second = sandbox.Start("semaphore", "s", "--permits", "3", "--", "sh", "-c", "echo in; read -r line");
+        await second.ReadLineAsync();
+        var waits = sandbox.Start("semaphore", "s", "--permits", "3", "--", "true");
+        await waits.Says("next in line; held by");
+        Assert.Contains("and 1 more", waits.Error, StringComparison.Ordinal);
+        var held = JsonDocument.Parse((await sandbox.RunAsync("status", "s", "--json")).Out).RootElement.GetProperty("semaphores")[0];
+        Assert.Equal((2, 1), (held.GetProperty("holders").GetArrayLength(), held.GetProperty("waiters").GetArrayLength()));
+        await second.WriteLineAsync("end");
+        Assert.Equal((0, 0), ((await second.FinishAsync()).ExitCode, (await waits.FinishAsync()).ExitCode));
         await first.WriteLineAsync("end");
         Assert.Equal(0, (await first.FinishAsync()).ExitCode);
+    }
+
+    [Fact]
+    public async Task Status_shows_whatever_is_held()
+    {
+        await using var sandbox = new Sandbox();
+        CliProcess[] held =
+        [
+            sandbox.Start("lock", "x", "--", "sh", "-c", "echo in; read -r line"),
+            sandbox.Start("rwlock", "x", "--read", "--", "sh", "-c", "echo in; read -r line"),
+            sandbox.Start("rwlock", "x", "--read", "--", "sh", "-c", "echo in; read -r line"),
+            sandbox.Start("semaphore", "x", "--permits", "1", "--", "sh", "-c", "echo in; read -r line"),
+            sandbox.Start("elect", "y", "--", "sh", "-c", "echo in; read -r line"),
+        ];
+        foreach (var process in held)
+        {
+            await process.ReadLineAsync();
+        }
+
+        string[] all = [.. (await sandbox.RunAsync("status")).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => string.Join(' ', l.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(2)))];
+        Assert.Equal(["KIND NAME", "lock x", "rwlock x", "rwlock x", "semaphore x", "election y"], all);
+        string one = (await sandbox.RunAsync("status", "y")).Out;
+        Assert.Contains($"{Environment.MachineName}:{held[^1].Id}", one, StringComparison.Ordinal);
+        Assert.Equal(2, one.Count(c => c == '\n'));
+        foreach (var process in held)
+        {
+            await process.WriteLineAsync("end");
+            Assert.Equal(0, (await process.FinishAsync()).ExitCode);
+        }
     }
 
     [Fact]
@@ -103,7 +144,9 @@ public sealed class OtherTools
     public async Task Processes_count_together()
     {
         await using var sandbox = new Sandbox();
-        Assert.Equal("0\n", (await sandbox.RunAsync("counter", "get", "n")).Out);
+        var absent = await sandbox.RunAsync("counter", "get", "n");
+        Assert.Equal((0, "0\n"), (absent.ExitCode, absent.Out));
+        Assert.Contains("there is no store sqlite:", absent.OnlyLine, StringComparison.Ordinal);
         Assert.False(File.Exists(sandbox.StorePath));
         var sums = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => sandbox.RunAsync("counter", "add", "n", "2")));
         Assert.Equal([2, 4, 6, 8, 10, 12], sums.Select(s => int.Parse(s.Out, null)).Order());

@@ -40,6 +40,34 @@ public sealed class Owning
     }
 
     [Fact]
+    public async Task A_try_finds_out_that_the_owner_was_killed()
+    {
+        await using var sandbox = new Sandbox();
+        var first = sandbox.Start("own", "k", "--", "sh", "-c", "echo in; sleep 1000");
+        await first.ReadLineAsync();
+        Assert.Equal(75, (await sandbox.RunAsync("own", "k", "--try", "--", "true")).ExitCode);
+
+        Posix.Send(first.Id, Posix.Kill);
+        await first.FinishAsync();
+
+        // as cron would: it does not depend on a second try
+        Assert.Equal("in\n", (await sandbox.RunAsync("own", "k", "--try", "--", "echo", "in")).Out);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_not_reached_is_told_as_such_and_for_no_longer_than_wanted()
+    {
+        await using var sandbox = new Sandbox();
+        foreach (string command in (string[])["own", "lock"])
+        {
+            var result = await sandbox.RunAsync(command, "k", "--wait", "2s", "--quiet", "--store", "etcd://127.0.0.1:1", "--", "true");
+            Assert.Equal(ExitCode.StoreUnavailable, result.ExitCode);
+            Assert.Contains(" 2 s", result.OnlyLine, StringComparison.Ordinal);
+            Assert.DoesNotContain("owned", result.OnlyLine, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Who_waits_can_be_interrupted_and_leaves_nothing()
     {
         await using var sandbox = new Sandbox();
@@ -91,9 +119,19 @@ public sealed class Owning
         Assert.All(events, e => Assert.Equal(("ownership", "k"), (e.GetProperty("kind").GetString(), e.GetProperty("name").GetString())));
     }
 
+    [Fact]
+    public async Task A_key_and_a_prefix_that_are_too_long_together_are_refused()
+    {
+        await using var sandbox = new Sandbox();
+        string longest = new('/', 256);
+        var result = await sandbox.RunAsync("own", longest, "--prefix", longest, "--try", "--", "true");
+        Assert.Equal(64, result.ExitCode);
+        Assert.Contains("too long together", result.OnlyLine, StringComparison.Ordinal);
+    }
+
     [Theory]
-    [InlineData("which key?", "own")]
-    [InlineData("which command?", "own", "k")]
+    [InlineData("which key? Usage: conclave own KEY", "own")]
+    [InlineData("which command? Write it behind '--': conclave own KEY", "own", "k")]
     [InlineData("write '--' before the command", "own", "k", "true")]
     [InlineData("--on-lost 'maybe' is refused", "own", "k", "--on-lost", "maybe", "--", "true")]
     [InlineData("--grace is for '--on-lost terminate'", "own", "k", "--grace", "1s", "--", "true")]

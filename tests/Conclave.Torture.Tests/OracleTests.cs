@@ -66,6 +66,27 @@ public sealed class OracleTests
         Assert.Equal("permits", Assert.Single(ClaimOracles.Check(history.Holds)).Oracle);
     }
 
+    [Theory]
+    [InlineData("end 1 230 lost forgotten", "leader stopped", 180, true)]
+    [InlineData("lost 1 0 forgotten", "leader stopped", 180, true)]
+    [InlineData("end 1 230 lost", "leader stopped", 180, false)]
+    [InlineData("end 1 230 released", "leader stopped", 180, false)]
+    [InlineData("end 1 230 lost forgotten", "leader killed", 180, false)]
+    [InlineData("end 1 230 lost forgotten", "leader stopped", 240, false)]
+    [InlineData("end 1 230 lost forgotten", "leader stopped", -2_000_000_000, false)]
+    public void Only_a_session_that_was_forgotten_right_after_such_a_fault_explains_an_overlap(string end, string fault, long ended, bool explained)
+    {
+        foreach (var (kind, weight) in ((string, int)[])[("lock", 1), ("semaphore", 2)])
+        {
+            var history = Told(
+                (1, $"grant 1 {kind} x {weight} 10 0 100"), (1, "look 1 110"), (1, "look 1 215"), (1, end),
+                (2, $"grant 1 {kind} x {weight} 20 50 210"), (2, "look 1 212"), (2, "end 1 230 released"));
+            var violation = Assert.Single(ClaimOracles.Check(history.Holds));
+            Assert.Equal(explained, EarlyEnds.Explain(violation, [new(fault, null, ended - 100, ended)], ["leader stopped"]));
+            Assert.False(EarlyEnds.Explain(violation, [new(fault, null, ended - 100, ended)], []));
+        }
+    }
+
     [Fact]
     public void Ownerships_may_overlap_and_are_counted_when_they_do()
     {

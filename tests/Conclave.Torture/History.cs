@@ -21,6 +21,9 @@ internal sealed record Hold(int Worker, string Kind, string Name, int Weight, lo
     /// <summary>Whether its holder stopped believing, rather than was killed.</summary>
     public bool HasEnded { get; set; }
 
+    /// <summary>Whether its holder lost it because the store no longer knew its session, and not because its own deadline had come.</summary>
+    public bool IsForgotten { get; set; }
+
     public bool Overlaps(Hold other) => From is { } from && other.From is { } otherFrom && from <= other.To && otherFrom <= To;
 }
 
@@ -151,9 +154,11 @@ internal sealed class History
                     break;
                 case "end":
                     _byId[(worker, words[1])].HasEnded = true;
+                    _byId[(worker, words[1])].IsForgotten |= words[3] == "lost" && words.ElementAtOrDefault(4) == "forgotten";
                     Losses += words[3] == "lost" ? 1 : 0;
                     break;
                 case "lost":
+                    _byId[(worker, words[1])].IsForgotten |= words.ElementAtOrDefault(3) == "forgotten";
                     _lossLatencies.Add(double.Parse(words[2], CultureInfo.InvariantCulture));
                     break;
                 case "adding":

@@ -11,6 +11,7 @@ internal sealed record Outcome(
     IReadOnlyList<Violation> Violations,
     IReadOnlyList<HandOver> HandOvers,
     IReadOnlyList<(string Fault, double Seconds)> Recoveries,
+    int EarlyEnds,
     int Stale,
     IReadOnlyList<(string Name, long Value, long Writes)> Sums,
     double CommitsPerOperation,

@@ -63,7 +63,7 @@ internal sealed class TortureRun
         }
 
         await CheckStoreAsync(arena, history, bound);
-        CheckHistory(history, resource);
+        int early = CheckHistory(history, resource, nemesis.Done, arena.EndsSessionsEarlyAfter);
         double perOperation = Rate(after.Commits - before.Commits, after.Operations - before.Operations);
         double wakeUps = Rate(after.WakeUps - before.WakeUps, after.Operations - before.Operations);
         if (perOperation > MostPerOperation || wakeUps > MostPerOperation)
@@ -73,7 +73,7 @@ internal sealed class TortureRun
 
         return new(
             _settings, arena.TimeToLive, bound, crew.Started, history, [.. nemesis.Done.OrderBy(f => f.From)], _violations, [.. ClaimOracles.HandOvers(history.Holds)],
-            _recoveries, resource.Stale, resource.Sums, perOperation, wakeUps, begun, Now);
+            _recoveries, early, resource.Stale, resource.Sums, perOperation, wakeUps, begun, Now);
 
         static double Rate(long count, long operations) => operations == 0 ? 0 : (double)count / operations;
     }
@@ -175,15 +175,19 @@ internal sealed class TortureRun
         }
     }
 
-    private void CheckHistory(History history, GuardedResource resource)
+    /// <returns>How often claims overlapped because the engine ended a session early.</returns>
+    private int CheckHistory(History history, GuardedResource resource, IReadOnlyCollection<FaultRecord> faults, IReadOnlyList<string> early)
     {
-        _violations.AddRange(ClaimOracles.Check(history.Holds));
+        var claims = ClaimOracles.Check(history.Holds).ToLookup(v => EarlyEnds.Explain(v, faults, early));
+        _violations.AddRange(claims[false]);
         _violations.AddRange(history.Errors.Select(e => new Violation("errors", e)));
         if (_settings.Fences)
         {
             _violations.AddRange(resource.Sums.Where(s => s.Value != s.Writes)
                 .Select(s => new Violation("lost updates", $"'{s.Name}' is {s.Value} after {s.Writes} accepted additions", Name: ("lock", s.Name))));
         }
+
+        return claims[true].Count();
     }
 
     private void Tell(FaultRecord fault) => _tell($"{fault.Kind}{(fault.Worker is { } worker ? $" ({worker})" : "")}");

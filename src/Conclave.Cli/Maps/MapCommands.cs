@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
+using System.Text.Unicode;
 using Conclave.Cli.Output;
 
 namespace Conclave.Cli;
@@ -14,7 +14,12 @@ internal static class MapCommands
         await using (client.ConfigureAwait(false))
         {
             var map = settings.Of(client);
-            var entry = StoreLocator.IsAbsent(client.Store) ? null : await OrRefusedAsync(() => map.GetAsync(key)).ConfigureAwait(false);
+            if (Looking.IsAbsent(client, messages))
+            {
+                return ExitCode.NotAcquired;
+            }
+
+            var entry = await OrRefusedAsync(() => map.GetAsync(key)).ConfigureAwait(false);
             if (entry is null)
             {
                 messages.Warn($"there is no key '{key}' in the map '{settings.Name}'.");
@@ -34,9 +39,14 @@ internal static class MapCommands
     public static async Task<int> SetAsync(MapSettings settings, string key, string value, long? revision, Messages messages)
     {
         byte[] bytes = value == "-" ? await ReadAllAsync().ConfigureAwait(false) : Encoding.UTF8.GetBytes(value);
+        if (!Utf8.IsValid(bytes))
+        {
+            throw new CliException(ExitCode.BadInput, "what was read from stdin is no UTF-8; nothing was changed.");
+        }
+
         bytes = settings.IsText ? MapLine.Quote(Encoding.UTF8.GetString(bytes))
-            : MapLine.IsJson(bytes) ? bytes
-            : throw CliException.Usage("the value is no JSON. Write a text as '\"text\"', or give --text.");
+            : MapLine.WhyRefused(bytes) is { } wrong ? throw CliException.Usage(wrong)
+            : bytes;
         var client = Looking.ChangingClient(settings.Global, messages);
         await using (client.ConfigureAwait(false))
         {
@@ -55,7 +65,12 @@ internal static class MapCommands
         await using (client.ConfigureAwait(false))
         {
             var map = settings.Of(client);
-            bool deleted = !StoreLocator.IsAbsent(client.Store) && await OrRefusedAsync(() =>
+            if (Looking.IsAbsent(client, messages))
+            {
+                return ExitCode.NotAcquired;
+            }
+
+            bool deleted = await OrRefusedAsync(() =>
                 revision is { } expected ? map.TryDeleteAsync(key, expected) : map.DeleteAsync(key)).ConfigureAwait(false);
             if (!deleted)
             {
@@ -66,12 +81,12 @@ internal static class MapCommands
         }
     }
 
-    public static async Task<int> ListAsync(MapSettings settings, string? after)
+    public static async Task<int> ListAsync(MapSettings settings, string? after, Messages messages)
     {
         var client = Looking.Client(settings.Global);
         await using (client.ConfigureAwait(false))
         {
-            if (!StoreLocator.IsAbsent(client.Store))
+            if (!Looking.IsAbsent(client, messages))
             {
                 var output = new BufferedOutput();
                 await foreach (var entry in Entries(settings.Of(client), after).ConfigureAwait(false))

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Conclave.Cli;
 
@@ -13,8 +14,9 @@ namespace Conclave.Cli;
 /// </summary>
 internal static class MapLine
 {
+    private const string NoNull = "a map holds no null.";
+
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
 
     /// <summary>The key, or what the store has it under where it is no key of such a map.</summary>
     public static string Key(MapEntry<string, byte[]> entry) => Key(() => entry.Key, entry.StoreKey);
@@ -39,17 +41,27 @@ internal static class MapLine
         return document is null ? Convert.ToBase64String(value) : Encoding.UTF8.GetString(InOneLine(document, value));
     }
 
-    /// <summary>The text that a value is, or null when it is none.</summary>
+    /// <summary>The text that a value is, or null when it is none, or one that cannot be written, such as half a surrogate pair.</summary>
     public static string? Text(byte[] value)
     {
         using var document = TryParse(value);
-        return document?.RootElement.ValueKind == JsonValueKind.String ? document.RootElement.GetString() : null;
+        try
+        {
+            return document?.RootElement.ValueKind == JsonValueKind.String ? document.RootElement.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
     }
 
-    public static bool IsJson(byte[] value)
+    /// <summary>What is wrong with a value that is to be set as it is, or null.</summary>
+    public static string? WhyRefused(byte[] value)
     {
         using var document = TryParse(value);
-        return document is not null;
+        return document is null ? "the value is no JSON. Write a text as '\"text\"', or give --text."
+            : document.RootElement.ValueKind == JsonValueKind.Null ? NoNull
+            : null;
     }
 
     /// <summary>A text as a value.</summary>
@@ -93,28 +105,49 @@ internal static class MapLine
     }));
 
     /// <summary>Reads a line of an import.</summary>
+    /// <param name="line">The line.</param>
+    /// <param name="hasIntegerKeys">Whether keys are whole numbers, and may be written as such.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="value">The value.</param>
     /// <returns>Null when it is good; otherwise what is wrong with it.</returns>
-    public static string? TryRead(ReadOnlyMemory<byte> line, out string key, out byte[] value)
+    public static string? TryRead(ReadOnlyMemory<byte> line, bool hasIntegerKeys, out string key, out byte[] value)
     {
         (key, value) = ("", []);
+        if (!Utf8.IsValid(line.Span))
+        {
+            return "it is no UTF-8";
+        }
+
         try
         {
-            using var document = JsonDocument.Parse(line, Strict);
+            using var document = JsonDocument.Parse(line);
             var root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("key", out var keyElement) || keyElement.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
+            if (root.ValueKind == JsonValueKind.Object && (Count(root, "key") > 1 || Count(root, "value") + Count(root, "base64") > 1))
             {
-                return "it must be an object with a \"key\"";
+                return "it must have one \"key\", and one \"value\" or \"base64\"";
             }
 
-            bool hasValue = root.TryGetProperty("value", out var valueElement);
-            if (hasValue == root.TryGetProperty("base64", out var base64))
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("key", out var keyElement) || keyElement.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
+            {
+                return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("storeKey", out _)
+                    ? "it has a \"storeKey\": what was exported is no entry of such a map (is it one with integer keys, or without?)"
+                    : "it must be an object with a \"key\"";
+            }
+
+            if (keyElement.ValueKind == JsonValueKind.Number && !hasIntegerKeys)
+            {
+                return "its key is a number; give --integer-keys, or write it as a text";
+            }
+
+            if (!root.TryGetProperty("value", out var valueElement) && !root.TryGetProperty("base64", out valueElement))
             {
                 return "it must have a \"value\", or \"base64\" for one that is no JSON";
             }
 
             key = keyElement.ValueKind == JsonValueKind.String ? keyElement.GetString()! : keyElement.GetRawText();
-            value = hasValue ? JsonMarshal.GetRawUtf8Value(valueElement).ToArray() : base64.GetBytesFromBase64();
-            return hasValue && valueElement.ValueKind == JsonValueKind.Null ? "a map holds no null" : null;
+            bool isJson = Count(root, "value") == 1;
+            value = isJson ? JsonMarshal.GetRawUtf8Value(valueElement).ToArray() : valueElement.GetBytesFromBase64();
+            return isJson && valueElement.ValueKind == JsonValueKind.Null ? NoNull.TrimEnd('.') : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
@@ -125,16 +158,28 @@ internal static class MapLine
         }
     }
 
+    private static int Count(JsonElement root, string name) => root.EnumerateObject().Count(p => p.NameEquals(name));
+
     // what has no line break passes as it is, byte for byte
-    private static ReadOnlySpan<byte> InOneLine(JsonDocument document, byte[] value) =>
-        value.AsSpan().IndexOfAny((byte)'\n', (byte)'\r') < 0 ? value : Write(document.RootElement.WriteTo);
+    private static byte[] InOneLine(JsonDocument document, byte[] value)
+    {
+        try
+        {
+            return value.AsSpan().IndexOfAny((byte)'\n', (byte)'\r') < 0 ? value : Write(document.RootElement.WriteTo);
+        }
+        catch (InvalidOperationException)
+        {
+            // a text that cannot be written, such as half a surrogate pair; line breaks are only between the parts of a document
+            return [.. value.Select(b => b is (byte)'\n' or (byte)'\r' ? (byte)' ' : b)];
+        }
+    }
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The document is given to the caller.")]
     private static JsonDocument? TryParse(byte[] value)
     {
         try
         {
-            return JsonDocument.Parse(value);
+            return Utf8.IsValid(value) ? JsonDocument.Parse(value) : null;
         }
         catch (JsonException)
         {

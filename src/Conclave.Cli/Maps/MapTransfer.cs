@@ -15,7 +15,7 @@ internal static class MapTransfer
         var client = Looking.Client(settings.Global);
         await using (client.ConfigureAwait(false))
         {
-            if (StoreLocator.IsAbsent(client.Store))
+            if (Looking.IsAbsent(client, messages))
             {
                 return ExitCode.Success;
             }
@@ -23,6 +23,7 @@ internal static class MapTransfer
             var output = new BufferedOutput();
             var progress = new TransferProgress(messages, TimeProvider.System);
             long count = 0;
+            long foreign = 0;
             string? last = after;
             try
             {
@@ -31,15 +32,17 @@ internal static class MapTransfer
                     output.Line(MapLine.Format(entry, withRevision: false));
                     count++;
                     last = MapLine.Key(entry);
+                    foreign += ReferenceEquals(last, entry.StoreKey) ? 1 : 0;
                     progress.Show($"{count:N0} entries exported");
-                    if (StandardStream.Out.IsClosed)
-                    {
-                        return ExitCode.Success;
-                    }
                 }
 
                 output.Flush();
                 progress.End($"{count:N0} entries exported.");
+                if (foreign > 0)
+                {
+                    messages.Warn($"{foreign:N0} of them have a \"storeKey\" instead of a \"key\", and cannot be imported: their keys are no keys of such a map ({(settings.HasIntegerKeys ? "try without --integer-keys" : "try with --integer-keys")}).");
+                }
+
                 return ExitCode.Success;
             }
             catch (OperationCanceledException) when (signals.Received != 0)
@@ -64,7 +67,7 @@ internal static class MapTransfer
         await using (client.ConfigureAwait(false))
         {
             StoreLocator.WarnAboutReach(client.Store, messages);
-            var import = new Import(settings.Of(client), messages);
+            var import = new Import(settings, settings.Of(client), messages);
             var input = Console.OpenStandardInput();
             await using (input.ConfigureAwait(false))
             {
@@ -74,7 +77,7 @@ internal static class MapTransfer
     }
 
     /// <summary>One import: lines in batches of different keys, each batch at once, one after the other.</summary>
-    private sealed class Import(DistributedMap<string, byte[]> map, Messages messages)
+    private sealed class Import(MapSettings settings, DistributedMap<string, byte[]> map, Messages messages)
     {
         private readonly TransferProgress _progress = new(messages, TimeProvider.System);
         private readonly Dictionary<string, (long Line, byte[] Value)> _batch = new(StringComparer.Ordinal);
@@ -96,6 +99,11 @@ internal static class MapTransfer
                     }
                 }
 
+                if (_read < fromLine - 1)
+                {
+                    throw new CliException(ExitCode.BadInput, $"the input ends with line {_read:N0}: there is nothing from line {fromLine:N0} on. Nothing was imported.");
+                }
+
                 await WriteAsync(_read, signals.Interrupted).ConfigureAwait(false);
                 _progress.End($"{Told()}.");
                 return ExitCode.Success;
@@ -114,7 +122,7 @@ internal static class MapTransfer
 
         private async Task AddAsync(ReadOnlyMemory<byte> line, CancellationToken cancellationToken)
         {
-            if (MapLine.TryRead(line, out string key, out byte[] value) is { } wrong)
+            if (MapLine.TryRead(line, settings.HasIntegerKeys, out string key, out byte[] value) is { } wrong)
             {
                 await WriteAsync(_read - 1, cancellationToken).ConfigureAwait(false);
                 throw BadLine(_read, wrong);

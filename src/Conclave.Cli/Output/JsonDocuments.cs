@@ -37,7 +37,11 @@ internal sealed record LockEvent
 /// <summary>What <c>conclave status --json</c> prints.</summary>
 /// <param name="Store">The store's engine and address, without secrets.</param>
 /// <param name="Locks">The locks that are held or waited for.</param>
-internal sealed record StatusDocument(string Store, IReadOnlyList<LockDocument> Locks);
+/// <param name="ReaderWriterLocks">The same for reader-writer locks.</param>
+/// <param name="Semaphores">The same for semaphores.</param>
+/// <param name="Elections">The same for elections.</param>
+internal sealed record StatusDocument(
+    string Store, IReadOnlyList<LockDocument> Locks, IReadOnlyList<LockDocument> ReaderWriterLocks, IReadOnlyList<LockDocument> Semaphores, IReadOnlyList<LockDocument> Elections);
 
 /// <summary>What <c>conclave store check --json</c> prints.</summary>
 internal sealed record StoreCheckDocument(
@@ -68,8 +72,8 @@ internal sealed record MemberDocument(string Id, string Payload, long Token, Dat
     public static MemberDocument Of(Member member) => new(member.Id, Encoding.UTF8.GetString(member.Payload.Span), member.Token.Value, member.Since?.UtcDateTime);
 }
 
-/// <summary>One lock.</summary>
-internal sealed record LockDocument(string Name, ContenderDocument? Holder, IReadOnlyList<ContenderDocument> Waiters);
+/// <summary>One lock, or what is held like one. The holder is the first of the holders.</summary>
+internal sealed record LockDocument(string Name, ContenderDocument? Holder, IReadOnlyList<ContenderDocument> Holders, IReadOnlyList<ContenderDocument> Waiters);
 
 /// <summary>One holder or waiter.</summary>
 internal sealed record ContenderDocument(string? Host, int? Pid, string? Process, string? Label, long Token, DateTime? Since)

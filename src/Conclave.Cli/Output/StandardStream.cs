@@ -19,9 +19,6 @@ internal sealed unsafe class StandardStream(int descriptor)
 
     public bool IsTerminal { get; } = OperatingSystem.IsLinux() && Posix.IsTerminal(descriptor) == 1;
 
-    /// <summary>True when a write failed, because the reader has left.</summary>
-    public bool IsClosed { get; private set; }
-
     /// <summary>The width of the terminal, 80 when it does not say.</summary>
     public int Columns
     {
@@ -32,7 +29,9 @@ internal sealed unsafe class StandardStream(int descriptor)
         }
     }
 
-    /// <summary>Writes all of it, in one call where possible. A reader that has left is no error.</summary>
+    /// <summary>Writes all of it, in one call where possible. What stderr does not take is not told anywhere.</summary>
+    /// <exception cref="OutputClosedException">Who read stdout has left.</exception>
+    /// <exception cref="CliException">74: stdout takes no more, for example because the disk is full.</exception>
     public void Write(string text)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
@@ -58,8 +57,13 @@ internal sealed unsafe class StandardStream(int descriptor)
                 }
                 else if (error is not (0 or Posix.Eintr))
                 {
-                    IsClosed = true;
-                    return;
+                    if (descriptor != 1)
+                    {
+                        return;
+                    }
+
+                    throw error == Posix.Epipe ? new OutputClosedException()
+                        : new CliException(ExitCode.CannotWrite, $"standard output cannot be written: {Marshal.GetPInvokeErrorMessage(error)}. What is there is not whole.");
                 }
 
                 written += Math.Max(0, count);

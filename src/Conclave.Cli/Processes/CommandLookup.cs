@@ -1,6 +1,6 @@
 namespace Conclave.Cli.Processes;
 
-/// <summary>Finds a command as a shell would, before any lock is taken.</summary>
+/// <summary>Finds a command as a shell would, before anything is acquired.</summary>
 internal static class CommandLookup
 {
     private const int ExecutePermission = 1;
@@ -43,8 +43,8 @@ internal static class CommandLookup
     }
 
     public static CliException NotFound(string command, string why) =>
-        new(ExitCode.CommandNotFound, $"cannot run '{command}': {why}. No lock was taken.");
+        new(ExitCode.CommandNotFound, $"cannot run '{command}': {why}. Nothing was acquired.");
 
     public static CliException NotExecutable(string command, string why) =>
-        new(ExitCode.NotExecutable, $"cannot run '{command}': {why}. No lock was taken.");
+        new(ExitCode.NotExecutable, $"cannot run '{command}': {why}. Nothing was acquired.");
 }

@@ -26,6 +26,7 @@ internal static unsafe partial class Posix
     public const int Eintr = 4;
     public const int Enoexec = 8;
     public const int Eagain = 11;
+    public const int Epipe = 32;
     public const int Enotdir = 20;
 
     public const int SignalSetBytes = 128;

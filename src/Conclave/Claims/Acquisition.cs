@@ -64,7 +64,7 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
 
                 if (verdict.Kind == VerdictKind.Mismatch)
                 {
-                    throw new RuleMismatchException($"'{queue.Name}' is used as {verdict.Other} by others; here it is {rule}.");
+                    throw new RuleMismatchException($"The {queue.Kind} '{queue.Name}' is used as {verdict.Other} by others who hold it or wait for it; here it is {rule}. All who use it must agree.");
                 }
 
                 if (verdict.Kind == VerdictKind.Granted)

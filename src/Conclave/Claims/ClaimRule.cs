@@ -30,7 +30,7 @@ internal readonly record struct ClaimRule(ClaimRuleKind Kind, int Permits = 0, i
     public bool Mixes(ClaimRule other) => (Kind == other.Kind && Permits == other.Permits) || (IsLock && other.IsLock);
 
     public override string ToString() => Kind == ClaimRuleKind.Permits
-        ? string.Create(CultureInfo.InvariantCulture, $"permits({Permits})")
+        ? Permits == 1 ? "one with 1 permit" : string.Create(CultureInfo.InvariantCulture, $"one with {Permits} permits")
         : Kind.ToString().ToLowerInvariant();
 
     private bool IsLock => Kind is ClaimRuleKind.Exclusive or ClaimRuleKind.Shared;

@@ -77,16 +77,18 @@ public sealed class LeaderElection
     }
 
     /// <summary>
-    /// Campaigns, leads, and campaigns again after a loss, until the work ends by itself. When the leadership is lost, the work's token is
-    /// cancelled, and it has a while to stop; nobody campaigns before it has. Losses that follow each other quickly are followed by longer and longer
-    /// pauses.
+    /// Campaigns, leads, and campaigns again after a loss, until the work ends while it leads. When the leadership is lost, the work's token is
+    /// cancelled, and it has a while to stop; nobody campaigns before it has. How it stops then makes no difference: it may return or throw, and is
+    /// begun again with the next leadership; what it throws beside <see cref="OperationCanceledException"/> and <see cref="ClaimLostException"/> is logged.
+    /// Losses that follow each other quickly are followed by longer and longer pauses.
     /// </summary>
     /// <param name="lead">The work of the leader. Its token is cancelled by the caller and by the loss of the leadership.</param>
     /// <param name="options">The settings, or null for the defaults.</param>
     /// <param name="cancellationToken">Ends it: the work is cancelled and waited for, and the leadership is resigned.</param>
-    /// <returns>When the work has ended by itself and the leadership is resigned.</returns>
+    /// <returns>When the work has ended while it led, or after the caller cancelled it, and the leadership is resigned.</returns>
     /// <exception cref="TimeoutException">The work did not stop in time after the leadership was lost; it may still be running.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="Exception">What the work threw while it led.</exception>
     /// <inheritdoc cref="DistributedLock.AcquireAsync(CancellationToken)" path="/exception"/>
     public Task RunAsync(Func<Leadership, CancellationToken, Task> lead, LeadOptions? options = null, CancellationToken cancellationToken = default)
     {

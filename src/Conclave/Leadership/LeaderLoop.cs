@@ -34,7 +34,7 @@ internal sealed partial class LeaderLoop(Coordinator coordinator, LeaderElection
     }
 
     /// <summary>Runs the work until it ends, or until it has stopped after a loss.</summary>
-    /// <returns>True when the work ended by itself.</returns>
+    /// <returns>True when the work ended by itself, false when it ended after the leadership was lost, however it did.</returns>
     private async Task<bool> LeadAsync(Leadership leadership, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, leadership.Lost);
@@ -57,15 +57,19 @@ internal sealed partial class LeaderLoop(Coordinator coordinator, LeaderElection
             }
         }
 
-        try
+        if (leadership.State != ClaimState.Lost || cancellationToken.IsCancellationRequested)
         {
             await work.ConfigureAwait(false);
             return true;
         }
-        catch (Exception e) when (leadership.State == ClaimState.Lost && !cancellationToken.IsCancellationRequested && e is OperationCanceledException or ClaimLostException)
+
+        await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (work.Exception?.InnerException is { } failure and not (OperationCanceledException or ClaimLostException))
         {
-            return false;
+            LogFailed(failure, election.Name, leadership.Token);
         }
+
+        return false;
     }
 
     [LoggerMessage(30, LogLevel.Information, "Leads '{Election}' with token {Token}")]
@@ -73,4 +77,7 @@ internal sealed partial class LeaderLoop(Coordinator coordinator, LeaderElection
 
     [LoggerMessage(31, LogLevel.Warning, "Lost the leadership of '{Election}' (token {Token}) after {Lasted}; campaigns again in {Pause}")]
     private partial void LogLost(string election, FencingToken token, TimeSpan lasted, TimeSpan pause);
+
+    [LoggerMessage(32, LogLevel.Error, "The work of the leader of '{Election}' (token {Token}) failed after the leadership was lost")]
+    private partial void LogFailed(Exception failure, string election, FencingToken token);
 }

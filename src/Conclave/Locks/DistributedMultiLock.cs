@@ -15,12 +15,13 @@ public sealed class DistributedMultiLock
 
     internal DistributedMultiLock(Coordinator coordinator, ReadOnlySpan<string> names)
     {
-        if (names.IsEmpty || names.Length > MaxNames)
+        string[] distinct = [.. names.ToArray().Distinct(StringComparer.Ordinal)];
+        if (distinct.Length is 0 or > MaxNames)
         {
-            throw new ArgumentException($"A lock of several names takes from 1 to {MaxNames} of them; these are {names.Length}.", nameof(names));
+            throw new ArgumentException($"A lock of several names takes from 1 to {MaxNames} of them; these are {distinct.Length}.", nameof(names));
         }
 
-        var queue = new ClaimQueue(coordinator, DistributedLock.Kind, names);
+        var queue = new ClaimQueue(coordinator, DistributedLock.Kind, distinct);
         _claims = new(queue, ClaimRule.Exclusive, $"The locks {queue.Name}");
         Names = [.. queue.Prefixes.Select(p => StoreNames.Unescape(p[(DistributedLock.Kind.Length + 1)..^1]))];
     }

@@ -18,6 +18,9 @@ internal abstract class Arena : IAsyncDisposable
     /// <summary>For how long live sessions may last longer because of what happened to the engine.</summary>
     public virtual TimeSpan Stretch => TimeSpan.Zero;
 
+    /// <summary>The faults of servers that wake the engine's known defect up: it ends the session of somebody who lives. None for most.</summary>
+    public virtual IReadOnlyList<string> EndsSessionsEarlyAfter => [];
+
     /// <summary>Starts the servers.</summary>
     public abstract Task StartAsync();
 

@@ -59,7 +59,7 @@ internal static class ClaimOracles
                 yield return new(
                     "mutual exclusion",
                     $"{name.Kind} '{name.Name}': workers {latest.Worker} (token {latest.Token}) and {hold.Worker} (token {hold.Token}) both believed for {overlap:0.000} ms",
-                    hold.From, name);
+                    hold.From, name, [latest]);
             }
 
             latest = latest is null || hold.To > latest.To ? hold : latest;
@@ -96,15 +96,25 @@ internal static class ClaimOracles
     private static IEnumerable<Violation> Permits((string Kind, string Name) name, Hold[] holds)
     {
         // at the same moment, who ends is counted after who begins: both believed then
-        var changes = holds.Where(h => h.From is not null).SelectMany(h => ((long At, int Weight)[])[(h.From!.Value, h.Weight), (h.To, -h.Weight)])
+        var changes = holds.Where(h => h.From is not null).SelectMany(h => ((long At, int Weight, Hold Hold)[])[(h.From!.Value, h.Weight, h), (h.To, -h.Weight, h)])
             .OrderBy(c => c.At).ThenByDescending(c => c.Weight);
         int used = 0;
-        foreach (var (at, weight) in changes)
+        var believers = new List<Hold>();
+        foreach (var (at, weight, hold) in changes)
         {
             used += weight;
             if (weight > 0 && used > Exercises.Permits)
             {
-                yield return new("permits", $"semaphore '{name.Name}': {used} of {Exercises.Permits} permits in use", at, name);
+                yield return new("permits", $"semaphore '{name.Name}': {used} of {Exercises.Permits} permits in use", at, name, [.. believers]);
+            }
+
+            if (weight > 0)
+            {
+                believers.Add(hold);
+            }
+            else
+            {
+                _ = believers.Remove(hold);
             }
         }
     }

@@ -21,6 +21,7 @@ internal static class JsonReport
             Faults = run.Faults.GroupBy(f => f.Kind).OrderBy(g => g.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count()),
             Grants = run.History.Holds.GroupBy(h => h.Kind).OrderBy(g => g.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count()),
             run.History.Losses,
+            run.EarlyEnds,
             Additions = run.History.Additions.GroupBy(a => a.Key.Kind).OrderBy(g => g.Key, StringComparer.Ordinal)
                 .ToDictionary(g => g.Key, g => new { Confirmed = g.Sum(a => a.Value.Made), Asked = g.Sum(a => a.Value.Asked) }),
             SharedOwnerships = ClaimOracles.Shared(run.History.Holds),

@@ -24,6 +24,11 @@ internal static class TextReport
         Row("faults", $"{run.Faults.Count}");
         Row("claims granted", string.Join(", ", history.Holds.GroupBy(h => h.Kind).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => $"{g.Key} {g.Count()}")));
         Row("claims lost by their holders' own word", $"{history.Losses}");
+        if (run.EarlyEnds > 0)
+        {
+            Row("claims that overlapped because the engine ended a living session early (known, and told in its description); the resource refuses old tokens", $"{run.EarlyEnds}");
+        }
+
         foreach (var kind in history.Additions.GroupBy(a => a.Key.Kind).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
             string where = kind.Key switch { "counter" => "to the counter", "map" => "to entries of a map", _ => "by comparing and setting, as owner" };

@@ -138,7 +138,7 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
     {
         losses.Remove(id);
         bool held = Look(id, claim);
-        journal.Tell($"end {id} {journal.Now} {(held ? "released" : "lost")}");
+        journal.Tell($"end {id} {journal.Now} {(held ? "released" : "lost" + LossWatch.Cause(claim))}");
         await claim.DisposeAsync();
     }
 

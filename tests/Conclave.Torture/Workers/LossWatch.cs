@@ -27,6 +27,20 @@ internal sealed class LossWatch : IDisposable
         claim.Lost.UnsafeRegister(_ => OnLost(id), null);
     }
 
+    /// <summary>Why a claim was lost, as the journal tells it.</summary>
+    public static string Cause(Claim claim)
+    {
+        try
+        {
+            claim.ThrowIfLost();
+            return "";
+        }
+        catch (ClaimLostException e)
+        {
+            return e.Cause.Contains("no longer knows its session", StringComparison.Ordinal) ? " forgotten" : "";
+        }
+    }
+
     public void Remove(long id) => _watched.TryRemove(id, out _);
 
     public void Dispose()
@@ -41,7 +55,7 @@ internal sealed class LossWatch : IDisposable
         long now = _journal.Now;
         if (_watched.TryRemove(id, out var watched))
         {
-            _journal.Tell($"lost {id} {(watched.Since is { } since ? (now - since) / 1e6 : 0)}");
+            _journal.Tell($"lost {id} {(watched.Since is { } since ? (now - since) / 1e6 : 0)}{Cause(watched.Claim)}");
         }
     }
 

@@ -37,11 +37,11 @@ public static partial class ToolConformance
         await rig.ContendersBecomeAsync(0, Candidates).ConfigureAwait(false);
     });
 
-    /// <summary>Twice lost, thrice begun, never two at a time.</summary>
+    /// <summary>Lost again and again, begun once more each time, never two at a time; also when the work returns quietly, or fails, after the loss.</summary>
     /// <param name="harness">An empty namespace.</param>
     public static Task AfterALossTheWorkIsStoppedAwaitedAndBegunAgain(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
     {
-        const int losses = 2;
+        const int losses = 3;
         var client = rig.Client();
         var (works, most, begun) = (0, 0, 0);
         var tokens = new List<FencingToken>();
@@ -64,7 +64,14 @@ public static partial class ToolConformance
 
                         // slow to stop
                         await stops[turn].Task.ConfigureAwait(false);
-                        lead.ThrowIfCancellationRequested();
+                        switch (turn)
+                        {
+                            case 0:
+                                lead.ThrowIfCancellationRequested();
+                                break;
+                            case 1:
+                                throw new FormatException("what the work meets because it leads no more");
+                        }
                     }
                 }
                 finally

@@ -172,6 +172,7 @@ public static partial class ToolConformance
         await RefusedAsync<ArgumentException>(() => client.Client.Locks("a", ""), "a lock of an empty name").ConfigureAwait(false);
         _ = await Check.ThrowsAsync<ArgumentOutOfRangeException>(() => client.Client.Locks("a", "b").TryAcquireAsync(TimeSpan.FromSeconds(-2)).AsTask(), "a negative timeout").ConfigureAwait(false);
         Check.Equal(0, client.Store.Commits, "commits for what was refused");
+        Check.Equal(2, client.Client.Locks([.. Enumerable.Range(0, DistributedMultiLock.MaxNames + 1).Select(i => i % 2 == 0 ? "a" : "b")]).Names.Count, "the names of a lock that says two of them many times");
         var claim = await TakeAsync(rig, client.Client.Locks("a", "b").AcquireAsync()).ConfigureAwait(false);
         await claim.DisposeAsync().ConfigureAwait(false);
         await claim.DisposeAsync().ConfigureAwait(false);
