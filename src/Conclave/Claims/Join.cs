@@ -95,7 +95,7 @@ internal sealed class Join(ClaimQueue queue, Coordinator coordinator, ClaimRule 
             }
 
             throw new StoreUnavailableException(
-                $"'{queue.Name}' could not be joined within {Math.Round(coordinator.Time.GetElapsedTime(begunAt).TotalSeconds, 1)} s: "
+                $"The {queue.Kind} '{queue.Name}' could not be joined within {Math.Round(coordinator.Time.GetElapsedTime(begunAt).TotalSeconds, 1)} s: "
                 + (_lastFailure?.Message ?? $"the store at {coordinator.Store.Description.Address} did not answer."),
                 _lastFailure);
         }
