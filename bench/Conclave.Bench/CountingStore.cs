@@ -8,6 +8,7 @@ internal sealed class CountingStore(IStore inner) : IStore
     private int _commits;
     private int _renewals;
     private int _waits;
+    private int _openings;
 
     public int Commits => Volatile.Read(ref _commits);
 
@@ -15,6 +16,9 @@ internal sealed class CountingStore(IStore inner) : IStore
 
     /// <summary>Waits for hints.</summary>
     public int Waits => Volatile.Read(ref _waits);
+
+    /// <summary>All calls but the closing of sessions.</summary>
+    public int Requests => Commits + Renewals + Waits + Volatile.Read(ref _openings);
 
     public StoreDescription Description => inner.Description;
 
@@ -31,10 +35,13 @@ internal sealed class CountingStore(IStore inner) : IStore
     }
 
     /// <summary>Begins to count anew.</summary>
-    public void Reset() => _commits = _renewals = _waits = 0;
+    public void Reset() => _commits = _renewals = _waits = _openings = 0;
 
-    public ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) =>
-        inner.OpenSessionAsync(timeToLive, cancellationToken);
+    public ValueTask<SessionGrant> OpenSessionAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _openings);
+        return inner.OpenSessionAsync(timeToLive, cancellationToken);
+    }
 
     public ValueTask<bool> RenewSessionAsync(SessionId session, CancellationToken cancellationToken = default)
     {

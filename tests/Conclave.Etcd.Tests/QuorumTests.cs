@@ -7,6 +7,8 @@ namespace Conclave.Etcd.Tests;
 /// <summary>What a cluster goes through: leaders that stop, and quorums that are lost.</summary>
 public sealed class QuorumTests
 {
+    private static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(4);
+
     [Theory]
     [InlineData("3.5")]
     [InlineData("3.4")]
@@ -116,5 +118,47 @@ public sealed class QuorumTests
             Assert.True((await there.GetAsync("x"))!.Revision >= written);
             await Record.ExceptionAsync(() => read).InTime();
         }
+    }
+
+    [Theory]
+    [InlineData("3.5")]
+    [InlineData("3.4")]
+    public async Task A_member_that_hears_nothing_of_the_others_answers_nothing_from_the_past_and_is_left(string version)
+    {
+        await using var cluster = await EtcdCluster.StartAsync(new() { Version = version, Fsync = false, ProxiesPeers = true });
+        var deaf = (await cluster.FollowersAsync())[0];
+        await using var there = cluster.Open("deaf", o => o with { Endpoints = cluster.HostsFrom(deaf) });
+        await using var only = cluster.Open("deaf", o => o with { Endpoints = [deaf.Address], AnswerTimeout = TimeSpan.FromSeconds(1) });
+        await using var client = new ConclaveClient(cluster.Open("deaf", o => o with { Endpoints = cluster.HostsFrom(deaf) }), FaultTests.Patient with { SessionTimeToLive = TimeToLive });
+        await there.PutAsync("x", new byte[] { 1 });
+        Assert.NotNull(await only.GetAsync("x"));
+        var held = await client.Lock("a").AcquireAsync();
+
+        deaf.Peers!.Drop();
+        long written = 0;
+        await Eventually.TrueAsync(async () => await Record.ExceptionAsync(async () => written = await there.PutAsync("x", new byte[] { 2 })) is null);
+
+        // the member does not know of the write, and does not say so
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await only.GetAsync("x"));
+        Assert.True((await there.GetAsync("x"))!.Revision >= written);
+
+        // who began at that member goes on at another: what it holds is renewed, and it gets what others leave
+        var watch = Stopwatch.StartNew();
+        await using var other = new ConclaveClient(cluster.Open("deaf"), FaultTests.Patient);
+        await using (var theirs = await other.Lock("b").AcquireAsync())
+        {
+            var next = client.Lock("b").AcquireAsync().AsTask();
+            await Eventually.TrueAsync(async () => (await other.Lock("b").InspectAsync()).Waiters.Length == 1);
+            await theirs.DisposeAsync();
+            await using var mine = await next.InTime();
+            Assert.True(mine.Token > theirs.Token);
+        }
+
+        // longer than it could be held without a renewal
+        await Eventually.TrueAsync(() => watch.Elapsed > TimeToLive * 1.5);
+        Assert.True(held.IsHeld);
+        deaf.Peers.Restore();
+        await Eventually.TrueAsync(async () => await Record.ExceptionAsync(async () => await only.GetAsync("x")) is null);
+        Assert.Equal(2, (await only.GetAsync("x"))!.Value.Span[0]);
     }
 }

@@ -184,6 +184,39 @@ public sealed class IncarnationTests
     }
 
     [Fact]
+    public async Task While_there_are_two_masters_tokens_tell_their_holders_apart()
+    {
+        // long enough that no busy machine ends a session
+        var longest = Ttl * 4;
+        await using var master = await RedisServer.StartAsync(arguments: ["--repl-diskless-sync-delay", "0"]);
+        await using var replica = await master.StartReplicaAsync();
+        await using var way = new FaultProxy(new("127.0.0.1", master.Port));
+        await using var one = new ConclaveClient(master.Store(change: o => o with { LongestTimeToLive = longest, TrustEmptyServer = true }), new() { SessionTimeToLive = longest });
+        await using var two = new ConclaveClient(
+            master.Store(change: o => o with { Hosts = [way.Host, new("127.0.0.1", replica.Port)], LongestTimeToLive = longest, TrustEmptyServer = true, CommandTimeout = TimeSpan.FromSeconds(2) }),
+            new() { SessionTimeToLive = longest, OperationTimeout = TimeSpan.FromSeconds(20) });
+        var old = await one.Lock("x").AcquireAsync();
+        Assert.Null(await two.Lock("x").TryAcquireAsync());
+        await Eventually.TrueAsync(async () => await replica.DoAsync("HLEN", "conclave:{test}:entries") == await master.DoAsync("HLEN", "conclave:{test}:entries"));
+
+        // the network parts: one and its master here, two and the new master there
+        await replica.DoAsync("REPLICAOF", "NO", "ONE");
+        way.Traffic = Traffic.Vanish;
+        way.Cut();
+        await using var young = await two.Lock("x").AcquireAsync(TimeSpan.FromSeconds(25)).InTime();
+
+        // no client can know it: both believe, and the receiver of their writes sees who is older
+        Assert.True(old.IsHeld);
+        Assert.True(young.Token > old.Token);
+
+        // a master that must have a replica stops serving, and then nobody believes there
+        await master.DoAsync("CONFIG", "SET", "min-replicas-to-write", "1");
+        await Eventually.TrueAsync(() => !old.IsHeld);
+        Assert.True(young.IsHeld);
+        await old.DisposeAsync();
+    }
+
+    [Fact]
     public async Task Data_that_are_removed_under_a_living_connection_are_noticed()
     {
         await using var server = await RedisServer.StartAsync();

@@ -110,7 +110,7 @@ public abstract class Server : IAsyncDisposable
         }
 
         Ports.Dispose();
-        DisposeMore();
+        await DisposeMoreAsync();
         GC.SuppressFinalize(this);
     }
 
@@ -164,9 +164,7 @@ public abstract class Server : IAsyncDisposable
     /// <summary>Sets up a server that has just begun with an empty data folder.</summary>
     private protected virtual Task ConfigureAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private protected virtual void DisposeMore()
-    {
-    }
+    private protected virtual ValueTask DisposeMoreAsync() => default;
 
     private string ReadLog()
     {

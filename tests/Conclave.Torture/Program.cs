@@ -18,12 +18,14 @@ if (args is ["--help" or "-h" or "help", ..])
 
           --engine ENGINE      {string.Join(", ", Arena.All.Keys)},
                                or all, one after the other (sqlite); may be given several times
-          --profile PROFILE    safety: faults overlap (the default); liveness: one fault, then quiet, and everybody must go on within the bound
+          --profile PROFILE    safety: faults overlap (the default); liveness: one fault, then quiet, and everybody must go on within the bound;
+                               crowd: sessions that end together beside some that live, and clients that come back together after an outage
           --duration TIME      for how long faults are laid: 90s, 30m, 2h (60s)
-          --workers N          processes at a time (5)
+          --workers N          processes at a time (5); of a crowd: clients that come back (try 200)
+          --sessions N         of a crowd: how many end together (10000)
           --seed N             of all that is drawn; the order of events is still the machine's
           --no-fence           the guarded resource checks no tokens: shows what a lock alone cannot prevent
-          --report FOLDER      write ENGINE-PROFILE.md, .json and .svg there
+          --report FOLDER      write ENGINE-PROFILE.md, .json and .svg there (of a crowd only the first)
 
         Ctrl-C ends the faults, and what was seen is judged. Exit code: 0 when nothing wrong was found, 1 otherwise, 64 for wrong options.
         """);
@@ -54,11 +56,26 @@ foreach (string engine in parsed.Engines)
     var clock = new BootTimeProvider();
     long begun = clock.GetTimestamp();
     Console.Error.WriteLine($"{engine}: {settings.Profile.ToString().ToLowerInvariant()}, {settings.Duration.TotalSeconds:0} s, seed {settings.Seed}");
-    var outcome = await TortureRun.RunAsync(
-        settings, line => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clock.GetElapsedTime(begun).TotalSeconds,7:0.0}  {line}")), stop.Token);
-    clean &= outcome.IsClean;
+    void Tell(string line) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clock.GetElapsedTime(begun).TotalSeconds,7:0.0}  {line}"));
     string date = clock.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
     string machine = $"{Environment.ProcessorCount} processors, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}";
+    if (settings.Profile == Profile.Crowd)
+    {
+        var crowd = await CrowdRun.RunAsync(settings, Tell);
+        clean &= crowd.Violations.Count == 0;
+        string page = crowd.ToMarkdown(settings, machine, date);
+        Console.WriteLine(page);
+        if (settings.Report is { } place)
+        {
+            Directory.CreateDirectory(place);
+            await File.WriteAllTextAsync(Path.Combine(place, $"{engine}-crowd.md"), page);
+        }
+
+        continue;
+    }
+
+    var outcome = await TortureRun.RunAsync(settings, Tell, stop.Token);
+    clean &= outcome.IsClean;
     string? picture = Timeline.Of(outcome);
     string file = $"{engine}-{settings.Profile.ToString().ToLowerInvariant()}{(settings.Fences ? "" : "-without-fence")}";
     string text = TextReport.Of(outcome, machine, date, settings.Report is null || picture is null ? null : $"{file}.svg");

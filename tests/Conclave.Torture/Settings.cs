@@ -10,6 +10,9 @@ internal enum Profile
 
     /// <summary>One fault, then quiet: everybody must go on within the documented bound.</summary>
     Liveness,
+
+    /// <summary>No faults but one: thousands of sessions end together, and hundreds of clients come back together.</summary>
+    Crowd,
 }
 
 /// <summary>One run.</summary>
@@ -25,6 +28,9 @@ internal sealed record Settings
     public Func<History, bool>? Enough { get; init; }
 
     public int Workers { get; init; } = 5;
+
+    /// <summary>How many sessions a crowd has.</summary>
+    public int Sessions { get; init; } = 10_000;
 
     public int Seed { get; init; } = Environment.ProcessId;
 
@@ -55,14 +61,17 @@ internal sealed record Settings
                 case "--profile":
                     settings = settings with
                     {
-                        Profile = Enum.TryParse<Profile>(Value(), ignoreCase: true, out var profile) ? profile : throw new ArgumentException("--profile is safety or liveness."),
+                        Profile = Enum.TryParse<Profile>(Value(), ignoreCase: true, out var profile) ? profile : throw new ArgumentException("--profile is safety, liveness or crowd."),
                     };
                     break;
                 case "--duration":
                     settings = settings with { Duration = Span(Value()) };
                     break;
                 case "--workers":
-                    settings = settings with { Workers = Number(option, Value(), 2, 100) };
+                    settings = settings with { Workers = Number(option, Value(), 2, 1000) };
+                    break;
+                case "--sessions":
+                    settings = settings with { Sessions = Number(option, Value(), 1, 100_000) };
                     break;
                 case "--seed":
                     settings = settings with { Seed = Number(option, Value(), 0, int.MaxValue) };

@@ -78,7 +78,11 @@ public sealed class ConsulServer : Server
         return destroyed.IsSuccessStatusCode;
     }
 
-    private protected override void DisposeMore() => _http.Dispose();
+    private protected override ValueTask DisposeMoreAsync()
+    {
+        _http.Dispose();
+        return default;
+    }
 
     private List<string> Consul(IEnumerable<string> arguments)
     {

@@ -29,6 +29,9 @@ public sealed record EtcdOptions
     /// </value>
     public bool Fsync { get; init; } = true;
 
+    /// <summary>Whether the members of a cluster reach each other through proxies, so that one can be made deaf: <see cref="EtcdServer.Peers"/>.</summary>
+    public bool ProxiesPeers { get; init; }
+
     /// <summary>More of its command line.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 }

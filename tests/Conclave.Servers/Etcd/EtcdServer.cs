@@ -15,6 +15,7 @@ public sealed class EtcdServer : Server
     {
         (Options, Certificates, Name) = (options, certificates, name);
         certificates?.WriteTo(TlsFolder);
+        Peers = options.ProxiesPeers ? new(Host, Ports[1]) : null;
         _http = new(new SocketsHttpHandler { SslOptions = certificates?.ClientOptions() ?? new() }) { BaseAddress = new(Endpoint) };
         InitialCluster = $"{name}={PeerEndpoint}";
     }
@@ -29,7 +30,10 @@ public sealed class EtcdServer : Server
     public string Endpoint => $"{(Options.Tls == Tls.None ? "http" : "https")}://{Host}:{Port}";
 
     /// <summary>Its address for the other members.</summary>
-    public string PeerEndpoint => $"http://{Host}:{Ports[1]}";
+    public string PeerEndpoint => $"http://{Host}:{Peers?.Port ?? Ports[1]}";
+
+    /// <summary>The way on which the other members reach it; null where they do so directly. What it loses, this member never hears; it is heard all the same.</summary>
+    public FaultProxy? Peers { get; }
 
     /// <summary>What a client needs for TLS; null without it. A cluster shares them.</summary>
     public Certificates? Certificates { get; }
@@ -114,7 +118,7 @@ public sealed class EtcdServer : Server
         [
             .. Binary.Program("etcd"), "--name", Name, "--data-dir", DataFolder,
             "--listen-client-urls", Endpoint, "--advertise-client-urls", Endpoint,
-            "--listen-peer-urls", PeerEndpoint, "--initial-advertise-peer-urls", PeerEndpoint,
+            "--listen-peer-urls", $"http://{Host}:{Ports[1]}", "--initial-advertise-peer-urls", PeerEndpoint,
             "--initial-cluster", InitialCluster, "--initial-cluster-state", InitialClusterState,
             "--initial-cluster-token", InitialCluster,
             "--heartbeat-interval", Milliseconds(Options.Heartbeat), "--election-timeout", Milliseconds(Options.Election),
@@ -147,13 +151,15 @@ public sealed class EtcdServer : Server
     private protected override Task ConfigureAsync(CancellationToken cancellationToken) =>
         Options.RootPassword is not null && IsAlone ? EnableAuthAsync(cancellationToken) : Task.CompletedTask;
 
-    private protected override void DisposeMore()
+    private protected override ValueTask DisposeMoreAsync()
     {
         _http.Dispose();
         if (IsAlone)
         {
             Certificates?.Dispose();
         }
+
+        return Peers?.DisposeAsync() ?? default;
     }
 
     private static string Milliseconds(TimeSpan time) => time.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture);

@@ -91,12 +91,14 @@ public sealed class RedisServer : Server
             || (await CommandAsync(["INFO", "replication"], cancellationToken))!.Contains("master_link_status:up", StringComparison.Ordinal);
     }
 
-    private protected override void DisposeMore()
+    private protected override ValueTask DisposeMoreAsync()
     {
         if (_ownsCertificates)
         {
             Certificates?.Dispose();
         }
+
+        return default;
     }
 
     private string InTls(string file) => Path.Combine(TlsFolder, file);

@@ -9,8 +9,15 @@ internal abstract class Arena : IAsyncDisposable
     /// <summary>What it is called on the command line.</summary>
     public abstract string Name { get; }
 
-    /// <summary>The shortest time to live that the engine has.</summary>
-    public virtual TimeSpan TimeToLive => TimeSpan.FromSeconds(2);
+    /// <summary>The time to live of the workers' sessions: the shortest that the engine has, unless somebody sets another.</summary>
+    public TimeSpan TimeToLive
+    {
+        get => field == default ? Shortest : field;
+        set;
+    }
+
+    /// <summary>How many clients of one process it has room for.</summary>
+    public virtual int MostClients => 1000;
 
     /// <summary>How long no session is opened after the engine has forgotten them.</summary>
     public virtual TimeSpan WaitOut => TimeSpan.Zero;
@@ -49,6 +56,9 @@ internal abstract class Arena : IAsyncDisposable
         ["valkey"] = () => new RedisArena(RedisFlavor.Valkey8),
         ["postgres"] = () => new PostgresArena(),
     };
+
+    /// <summary>The shortest time to live that the engine has.</summary>
+    protected virtual TimeSpan Shortest => TimeSpan.FromSeconds(2);
 
     /// <summary>A time between two shares of the time to live.</summary>
     protected TimeSpan Some(Random random, double from, double to) => TimeToLive * (from + (random.NextDouble() * (to - from)));

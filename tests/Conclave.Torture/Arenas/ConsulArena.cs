@@ -9,7 +9,10 @@ internal sealed class ConsulArena(int size) : Arena
 
     public override string Name => size > 1 ? "consul-cluster" : "consul";
 
-    public override TimeSpan TimeToLive => TimeSpan.FromSeconds(10);
+    protected override TimeSpan Shortest => TimeSpan.FromSeconds(10);
+
+    // an agent allows 200 connections from one address
+    public override int MostClients => 60;
 
     // a new leader begins every session anew
     public override TimeSpan Stretch => TimeToLive * 2;

@@ -17,7 +17,7 @@ internal sealed class EtcdArena(string version, int size) : Arena
 
     public override string Direct => $"etcd://{string.Join(',', _cluster.Servers.Select(s => $"{s.Host}:{s.Port}"))}/torture";
 
-    public override async Task StartAsync() => _cluster = await EtcdCluster.StartAsync(new() { Version = version, Fsync = false }, size);
+    public override async Task StartAsync() => _cluster = await EtcdCluster.StartAsync(new() { Version = version, ProxiesPeers = size > 1 }, size);
 
     public override (string Uri, IReadOnlyList<FaultProxy> Proxies) Way() => Through(_cluster.Servers, hosts => $"etcd://{hosts}/torture");
 
@@ -38,6 +38,11 @@ internal sealed class EtcdArena(string version, int size) : Arena
             Exclusive = this,
         };
         yield return new("leader stopped", Some(random, 0.5, 2), async () => (leader = await _cluster.LeaderAsync()).Stop(), () => Do(() => leader?.Continue())) { Exclusive = this };
+        if (some.Peers is { } peers)
+        {
+            yield return Fault.During("member hears nothing", Some(random, 0.5, 2), () => peers.Drop(), () => peers.Restore()) with { Exclusive = this };
+        }
+
         yield return new("quorum lost", Some(random, 0.5, 2), () => Do(() => Others(some).ForEach(s => s.Kill())), () => Task.WhenAll(Others(some).Select(s => s.RestartAsync())))
         {
             Exclusive = this,

@@ -12,6 +12,9 @@ internal sealed class PostgresArena : Arena
 
     public override TimeSpan WaitOut => TimeToLive;
 
+    // max_connections
+    public override int MostClients => 80;
+
     public override string Direct => Uri($"{_server.Host}:{_server.Port}");
 
     public override async Task StartAsync()
