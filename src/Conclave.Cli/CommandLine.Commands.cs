@@ -54,7 +54,7 @@ internal sealed partial class CommandLine
         var counter = new Command("counter");
         Add(_root, counter, ToolsHelpText.Counter, null);
         Add(counter, new("get") { _name }, ToolsHelpText.Counter, messages => CounterCommands.GetAsync(Named(), messages));
-        Add(counter, new("add") { _name, _delta }, ToolsHelpText.Counter, messages => CounterCommands.AddAsync(Named(), Delta(), messages));
+        AddWords(counter, new("add") { _name, _delta }, ToolsHelpText.Counter, messages => CounterCommands.AddAsync(Named(), Delta(), messages));
 
         var time = new Command("time");
         Add(_root, time, TimeHelpText.Time, null);
@@ -130,7 +130,11 @@ internal sealed partial class CommandLine
             return 1;
         }
 
-        ThrowIfOption(text);
+        if (_dashes < 0)
+        {
+            ThrowIfOption(text);
+        }
+
         return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long delta)
             ? delta
             : throw CliException.Usage($"'{text}' is no number to add; write one like 1 or -5, of up to 64 bits.");
@@ -147,7 +151,8 @@ internal sealed partial class CommandLine
     /// <summary>What a member or leader tells about itself: by default where it is.</summary>
     private string Text(Option<string?> option) => _result.GetValue(option) ?? Here;
 
-    private static string Here => string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}:{Environment.ProcessId}");
+    /// <summary>This process, as others see it unless they are told otherwise.</summary>
+    public static string Here => string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}:{Environment.ProcessId}");
 
     private static int Number(string option, string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1

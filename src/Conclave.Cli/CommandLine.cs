@@ -21,14 +21,16 @@ internal sealed partial class CommandLine
     private readonly HoldOptions _hold = new();
     private readonly OwnOptions _own = new();
     private readonly Dictionary<Command, Entry> _entries = [];
+    private readonly HashSet<Command> _takesWords = [];
     private readonly RootCommand _root;
     private readonly string[]? _command;
+    private readonly int _dashes;
     private readonly ParseResult _result;
 
     /// <summary>Parses a command line.</summary>
     public CommandLine(string[] arguments)
     {
-        int dashes = Array.IndexOf(arguments, "--");
+        int dashes = _dashes = Array.IndexOf(arguments, "--");
         _command = dashes < 0 ? null : arguments[(dashes + 1)..];
         _root = new() { _store, _json, _quiet, _help, _version };
         foreach (var builtIn in _root.Options.Where(o => o is HelpOption or VersionOption).ToArray())
@@ -41,6 +43,12 @@ internal sealed partial class CommandLine
         // names may begin with '@', and '-qh' saves nobody time
         var configuration = new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
         _result = _root.Parse(dashes < 0 ? arguments : arguments[..dashes], configuration);
+        if (dashes >= 0 && _takesWords.Contains(_result.CommandResult.Command))
+        {
+            // it runs nothing: what is behind the dashes are words of its own, also those that look like options
+            _result = _root.Parse(arguments, configuration);
+            _command = null;
+        }
         Global = new(_result.GetValue(_store), _result.GetValue(_json), _result.GetValue(_quiet));
     }
 
@@ -73,6 +81,13 @@ internal sealed partial class CommandLine
     {
         parent.Subcommands.Add(command);
         _entries.Add(command, new(help, run));
+    }
+
+    /// <summary>Adds a command whose arguments may look like options, behind <c>--</c>.</summary>
+    private void AddWords(Command parent, Command command, string help, Func<Messages, Task<int>> run)
+    {
+        _takesWords.Add(command);
+        Add(parent, command, help, run);
     }
 
     /// <summary>Adds a command that runs another one.</summary>
@@ -207,12 +222,12 @@ internal sealed partial class CommandLine
     }
 
     /// <summary>.NET turns bytes that are not UTF-8 into U+FFFD, which would make one name of different ones.</summary>
-    private static void ThrowIfNotUtf8(string text, string what)
+    private void ThrowIfNotUtf8(string text, string what)
     {
         if (text.Contains('\uFFFD', StringComparison.Ordinal) && OperatingSystem.IsLinux()
-            && !GuardedCommand.RawArguments().TakeWhile(a => !a.AsSpan().SequenceEqual("--"u8)).All(a => Utf8.IsValid(a)))
+            && !GuardedCommand.RawArguments().TakeWhile(a => _command is null || !a.AsSpan().SequenceEqual("--"u8)).All(a => Utf8.IsValid(a)))
         {
-            throw CliException.Usage($"{what} is refused. A name must be well-formed UTF-8.");
+            throw CliException.Usage($"{what} is refused: it must be well-formed UTF-8.");
         }
     }
 

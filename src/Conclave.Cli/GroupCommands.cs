@@ -32,7 +32,7 @@ internal static class GroupCommands
         }
     }
 
-    public static Task<int> WatchAsync(NameSettings settings, Messages messages) => Looking.WatchAsync(settings.Global, async (client, time, cancellationToken) =>
+    public static Task<int> WatchAsync(NameSettings settings, Messages messages) => Looking.WatchAsync(settings.Global, messages, async (client, time, cancellationToken) =>
     {
         await foreach (var change in client.Group(settings.Name).ObserveAsync(cancellationToken).ConfigureAwait(false))
         {

@@ -17,7 +17,7 @@ internal static class LeaderCommands
             var leader = isAbsent ? null : await client.Election(settings.Name).GetLeaderAsync().ConfigureAwait(false);
             if (settings.Global.Json)
             {
-                StandardStream.Out.Write(JsonSerializer.Serialize(LeaderDocument.Of(settings.Name, leader, null), CliJson.Document.LeaderDocument) + "\n");
+                StandardStream.Out.Write(JsonSerializer.Serialize(LeaderDocument.Of(settings.Name, leader, TimeProvider.System.GetUtcNow().UtcDateTime), CliJson.Document.LeaderDocument) + "\n");
             }
             else if (leader is not null)
             {
@@ -32,7 +32,7 @@ internal static class LeaderCommands
         }
     }
 
-    public static Task<int> WatchAsync(NameSettings settings, Messages messages) => Looking.WatchAsync(settings.Global, async (client, time, cancellationToken) =>
+    public static Task<int> WatchAsync(NameSettings settings, Messages messages) => Looking.WatchAsync(settings.Global, messages, async (client, time, cancellationToken) =>
     {
         await foreach (var leader in client.Election(settings.Name).ObserveAsync(cancellationToken).ConfigureAwait(false))
         {

@@ -200,7 +200,10 @@ internal static class OwnCommand
         try
         {
             var seen = await owner.InspectAsync(key, cancellationToken).ConfigureAwait(false);
-            return seen.Owner is { } other ? $"owned by {(other.LastIndexOf('#') is >= 0 and var slug ? other[..slug] : other)}" : Free;
+            string? other = seen.Owner is not { } text ? null : text.LastIndexOf('#') is >= 0 and var slug ? text[..slug] : text;
+
+            // by us, that is: the call is about to return
+            return other is null || other == CommandLine.Here ? Free : $"owned by {other}";
         }
         catch (ConclaveException e)
         {

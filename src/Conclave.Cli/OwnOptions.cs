@@ -44,7 +44,7 @@ internal sealed class OwnOptions
         string? wait = result.GetValue(_wait);
         if (tryOnce && wait is not null)
         {
-            throw CliException.Usage("--wait and --try exclude each other; --try is '--wait' for no time at all.");
+            throw CliException.Usage("--wait and --try exclude each other; --try waits for no owner that lives.");
         }
 
         string owner = result.GetValue(_owner) ?? here;

@@ -32,7 +32,7 @@ internal static class StatusCommand
             }
             else if (kinds.Count == 0)
             {
-                messages.Warn((settings.Name is null ? $"nothing is held in {store}" : $"nobody holds '{settings.Name}' in {store}") + (isAbsent ? ", which is not there yet." : "."));
+                messages.Warn((settings.Name is null ? $"no lock, permit or leadership is held in {store}" : $"nobody holds '{settings.Name}' in {store}") + (isAbsent ? ", which is not there yet." : "."));
             }
             else
             {

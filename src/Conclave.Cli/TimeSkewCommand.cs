@@ -13,7 +13,7 @@ internal static class TimeSkewCommand
         await using (clock.ConfigureAwait(false))
         {
             int result = ExitCode.Success;
-            int ended = await Looking.WatchAsync(settings.Time.Global, async (client, time, cancellationToken) =>
+            int ended = await Looking.WatchAsync(settings.Time.Global, messages, async (client, time, cancellationToken) =>
             {
                 _ = await TimeCommands.SettleAsync(clock, cancellationToken).ConfigureAwait(false);
                 var place = await client.Clocks(settings.Group).JoinAsync(clock, cancellationToken: cancellationToken).ConfigureAwait(false);

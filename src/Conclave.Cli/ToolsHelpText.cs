@@ -79,7 +79,8 @@ internal static class ToolsHelpText
           --try                do not wait for an owner that lives: exit with 75 as soon as it is seen to refresh
                                (half of --refresh); one that crashed is followed
           --on-lost ignore     when the ownership is lost, say so and let the command go on (the default)
-          --on-lost terminate  send it SIGTERM then, and SIGKILL after the grace; exit with 70
+          --on-lost terminate  send it SIGTERM then, and SIGKILL after the grace; exit with 70 (not while conclave
+                               itself is stopped)
           --grace DURATION     how long it has to end then (5s)
           --refresh DURATION   how long an ownership is good without a refresh, 10ms to 10m (2s): after a crash
                                the next one runs that much later; all who share keys should agree
@@ -177,6 +178,7 @@ internal static class ToolsHelpText
           --revision R     set, delete: only if the entry has this revision; 0 for set: only if there is none.
                            Exits with 75 when it is not so, and changes nothing
           --integer-keys   the map's keys are whole numbers: 42 instead of 00000000000000000042
+          --               what follows is NAME, KEY and VALUE, also where they look like options
           --after KEY      begin behind this key, to go on where a list or an export was left
           --from-line N    skip the lines before, to go on where an import was left
           --json           get, list, watch: JSON Lines with revisions; export, import: progress as JSON Lines on stderr

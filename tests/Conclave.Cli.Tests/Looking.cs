@@ -46,7 +46,7 @@ public sealed class Looking
         await using var sandbox = new Sandbox();
         var result = await sandbox.RunAsync("status");
         Assert.Equal((0, ""), (result.ExitCode, result.Out));
-        Assert.Contains("nothing is held", result.OnlyLine, StringComparison.Ordinal);
+        Assert.Contains("no lock, permit or leadership is held", result.OnlyLine, StringComparison.Ordinal);
         Assert.False(File.Exists(sandbox.StorePath));
         Assert.Empty(JsonDocument.Parse((await sandbox.RunAsync("status", "x", "--json")).Out).RootElement.GetProperty("locks").EnumerateArray());
         Assert.Equal("", (await sandbox.RunAsync("status", "--quiet")).Error);
@@ -131,7 +131,7 @@ public sealed class Looking
             Assert.Contains("standard output cannot be written", full.OnlyLine, StringComparison.Ordinal);
         }
 
-        var left = await sandbox.Run("/bin/bash", ["-c", "\"$BINARY\" map watch m | true; echo ${PIPESTATUS[0]}"], []).FinishAsync();
+        var left = await sandbox.Run("/bin/bash", ["-c", "\"$BINARY\" map list m | true; echo ${PIPESTATUS[0]}"], []).FinishAsync();
         Assert.Equal(("0\n", ""), (left.Out, left.Error));
     }
 

@@ -128,7 +128,7 @@ public sealed class Maps
     [InlineData("{\"storeKey\":\"y\",\"value\":1}", "it has a \"storeKey\"")]
     [InlineData("{\"value\":1}", "with a \"key\"")]
     [InlineData("{\"key\":\"y\",\"value\":null}", "holds no null")]
-    [InlineData("{\"key\":\"y\",\"base64\":\"?\"}", "cannot be read")]
+    [InlineData("{\"key\":\"y\",\"base64\":\"?\"}", "its base64 is none")]
     [InlineData("[1]", "with a \"key\"")]
     [InlineData("{\"key\":\"(long)\",\"value\":1}", "1024")]
     public async Task A_bad_line_is_named_and_all_before_it_are_imported(string bad, string message)
@@ -151,6 +151,30 @@ public sealed class Maps
         var result = await ImportAsync(sandbox, "m", "x\nx\n{\"key\":\"c\",\"value\":3}\n{\"key\":\"c\",\"value\":4}", "--from-line", "3");
         Assert.Equal("conclave: 2 entries imported, 0 were there already.", result.OnlyLine);
         Assert.Equal("c  4\n", (await sandbox.RunAsync("map", "list", "m")).Out);
+    }
+
+    [Fact]
+    public async Task Keys_and_values_that_look_like_options_stand_behind_dashes()
+    {
+        await using var sandbox = new Sandbox();
+        Assert.Equal(0, (await sandbox.RunAsync("map", "set", "--text", "--", "m", "--json", "--revision")).ExitCode);
+        Assert.Equal("--revision\n", (await sandbox.RunAsync("map", "get", "m", "--text", "--", "--json")).Out);
+        Assert.Equal("-5\n", (await sandbox.RunAsync("counter", "add", "n", "--", "-5")).Out);
+        Assert.Equal(64, (await sandbox.RunAsync("map", "list", "m", "--", "--frob")).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_watch_ends_when_its_reader_leaves_and_says_what_it_waits_for()
+    {
+        await using var sandbox = new Sandbox();
+        var watch = await sandbox.Run("/bin/bash", ["-c", "\"$BINARY\" map watch m | true; echo ${PIPESTATUS[0]}"], []).FinishAsync();
+        Assert.Equal("0\n", watch.Out);
+        Assert.Contains("there was no store sqlite:", watch.OnlyLine, StringComparison.Ordinal);
+
+        var away = sandbox.Start("leader", "watch", "e", "--store", "etcd://127.0.0.1:1");
+        await away.Says("the store does not answer");
+        Posix.Send(away.Id, Posix.Int);
+        Assert.Equal(130, (await away.FinishAsync()).ExitCode);
     }
 
     [Fact]

@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Http;
+using System.Net.Sockets;
 using Conclave.Servers;
 using Conclave.Storage;
 
@@ -47,6 +50,32 @@ public sealed class FaultTests
         {
             await client.DisposeAsync();
         }
+    }
+
+    /// <summary>.NET asks a connection where it leads as soon as it is made; one that was reset by then answers with an exception that is none of HTTP.</summary>
+    [Fact]
+    public async Task A_connection_that_is_reset_as_soon_as_it_is_made_is_a_failure_like_others()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var over = new CancellationTokenSource();
+        var resetting = Task.Run(async () =>
+        {
+            while (true)
+            {
+                using var socket = await listener.AcceptSocketAsync(over.Token);
+                socket.LingerState = new(enable: true, 0);
+            }
+        });
+        using var agent = new HttpAgent(new("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port), new() { Agents = [new("127.0.0.1", null)] }, TimeProvider.System);
+        await Parallel.ForEachAsync(Enumerable.Range(0, 500), TestContext.Current.CancellationToken, async (_, cancellation) =>
+        {
+            var failure = await Assert.ThrowsAsync<AgentException>(
+                async () => await agent.CallAsync(new(HttpMethod.Get, "/v1/kv/x", default, TimeSpan.FromSeconds(20)), cancellation));
+            Assert.True(failure.Failure is AgentFailure.Unreachable or AgentFailure.Interrupted, failure.Message);
+        });
+        await over.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => resetting);
     }
 
     [Fact]

@@ -101,7 +101,7 @@ internal static class MapCommands
         }
     }
 
-    public static Task<int> WatchAsync(MapSettings settings, string? key) => Looking.WatchAsync(settings.Global, async (client, time, cancellationToken) =>
+    public static Task<int> WatchAsync(MapSettings settings, string? key, Messages messages) => Looking.WatchAsync(settings.Global, messages, async (client, time, cancellationToken) =>
     {
         var map = settings.Of(client);
         if (key is null)

@@ -14,7 +14,7 @@ namespace Conclave.Cli;
 /// </summary>
 internal static class MapLine
 {
-    private const string NoNull = "a map holds no null.";
+    private const string NoNull = "a map holds no null; delete the key instead, or write a text.";
 
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
@@ -152,7 +152,7 @@ internal static class MapLine
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             // InvalidOperationException: a string that is no well-formed UTF-16, or a base64 that is no string
-            return e is not JsonException json ? "its texts cannot be read"
+            return e is not JsonException json ? "its key is no text that can be written, or its base64 is none"
                 : json.BytePositionInLine is { } position ? $"it is no JSON from byte {position + 1} on"
                 : json.Message;
         }

@@ -51,10 +51,10 @@ internal static class MapTransfer
                 progress.End($"{count:N0} entries exported, then interrupted{(last is null ? "" : $"; go on with --after '{last}'")}.");
                 return ExitCode.OfSignal(signals.Received);
             }
-            catch (ConclaveException)
+            catch (ConclaveException) when (count > 0)
             {
                 output.Flush();
-                progress.End($"{count:N0} entries exported{(last is null ? "" : $"; go on with --after '{last}'")}.");
+                progress.End($"{count:N0} entries exported; go on with --after '{last}'.");
                 throw;
             }
         }
@@ -173,10 +173,12 @@ internal static class MapTransfer
         }
 
         private CliException BadLine(long line, string wrong) => new(
-            ExitCode.BadInput, $"line {line} is refused: {wrong.TrimEnd('.')}. {Told()}. {GoOn()}");
+            ExitCode.BadInput, $"line {line} is refused: {wrong.TrimEnd('.')}. {Told()}. Put it right first. {GoOn()}");
 
         private string Told() => $"{_set:N0} entries imported, {_same:N0} were there already";
 
-        private string GoOn() => $"All lines before {_done + 1} are done: go on with --from-line {_done + 1}, or from the beginning, which writes nothing twice.";
+        private string GoOn() => _done == 0
+            ? "Import again from the beginning."
+            : $"All lines before {_done + 1} are done: go on with --from-line {_done + 1}, or from the beginning, which writes nothing twice.";
     }
 }

@@ -12,6 +12,7 @@ internal sealed unsafe class StandardStream(int descriptor)
 {
     private const uint GetWindowSize = 0x5413;
     private const short Writable = 4;
+    private const short Broken = 8;
 
     public static StandardStream Out { get; } = new(1);
 
@@ -27,6 +28,18 @@ internal sealed unsafe class StandardStream(int descriptor)
             Posix.WindowSize size = default;
             return IsTerminal && Posix.GetWindowSize(descriptor, GetWindowSize, &size) == 0 && size.Columns > 0 ? size.Columns : 80;
         }
+    }
+
+    /// <summary>Whether nobody reads a pipe any more.</summary>
+    public bool IsAbandoned()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return false;
+        }
+
+        var question = new Posix.PollDescriptor { Descriptor = descriptor };
+        return Posix.Poll(&question, 1, 0) > 0 && (question.Returned & Broken) != 0;
     }
 
     /// <summary>Writes all of it, in one call where possible. What stderr does not take is not told anywhere.</summary>

@@ -71,8 +71,9 @@ internal sealed class HttpAgent : IAgent
         {
             throw new AgentException(AgentFailure.TimedOut, WasSent(), cancellationToken.IsCancellationRequested ? "the call was cancelled" : $"no answer within {request.Timeout.TotalSeconds} s", e);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or ObjectDisposedException)
+        catch (Exception e) when (e is HttpRequestException or IOException or ObjectDisposedException or SocketException)
         {
+            // a bare SocketException is that of a connection which was reset while the handler asked it where it leads
             throw Explain(e, WasSent());
         }
     }
@@ -94,7 +95,7 @@ internal sealed class HttpAgent : IAgent
             {
                 case AuthenticationException:
                     return new(AgentFailure.Tls, wasSent: false, TlsHint(inner), e);
-                case SocketException socket when !wasSent || e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }:
+                case SocketException socket when !wasSent || inner == e || e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }:
                     return new(AgentFailure.Unreachable, wasSent: false, socket.Message, e);
             }
         }

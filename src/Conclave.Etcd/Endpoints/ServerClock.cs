@@ -21,7 +21,7 @@ internal sealed class ServerClock(Cluster cluster, EtcdStoreOptions options, Tim
                     return date;
                 }
             }
-            catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (e is HttpRequestException or System.Net.Sockets.SocketException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
                 last = e;
             }

@@ -134,20 +134,21 @@ internal sealed class ReaderGroup : IAcquisitionWatcher
     /// <summary>Waits for the grant; null when the timeout came first, or when zero did not do.</summary>
     public async ValueTask<ClaimHold?> WaitAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        if (timeout == TimeSpan.Zero)
+        if (timeout != TimeSpan.Zero)
         {
-            _ = await Task.WhenAny(_acquiring, _mustWait.Task).WaitAsync(cancellationToken).ConfigureAwait(false);
-            return _acquiring.IsCompleted ? await _acquiring.ConfigureAwait(false) : null;
+            try
+            {
+                return await _acquiring.WaitAsync(timeout, _coordinator.Time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (TimeoutException) when (!_acquiring.IsCompleted)
+            {
+                // too late
+            }
         }
 
-        try
-        {
-            return await _acquiring.WaitAsync(timeout, _coordinator.Time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException) when (!_acquiring.IsCompleted)
-        {
-            return null;
-        }
+        // where the store has not even answered the join, nobody can say that the lock is taken: that ends with the operation timeout
+        _ = await Task.WhenAny(_acquiring, _mustWait.Task).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return _acquiring.IsCompleted ? await _acquiring.ConfigureAwait(false) : null;
     }
 
     /// <summary>One reader less; with the last one the group leaves the queue.</summary>

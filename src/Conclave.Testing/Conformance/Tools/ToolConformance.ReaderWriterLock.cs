@@ -34,6 +34,22 @@ public static partial class ToolConformance
             () => holders.Strength).ConfigureAwait(false);
     });
 
+    /// <summary>Neither by a try nor by a short wait.</summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static Task AReaderWhoseStoreDoesNotAnswerIsNotToldThatTheLockIsTaken(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
+    {
+        var client = rig.HastyClient();
+        client.Store.OnCommit = (_, _) => throw new StoreUnavailableException("away");
+        foreach (var timeout in (TimeSpan[])[TimeSpan.Zero, TimeSpan.FromMilliseconds(100)])
+        {
+            _ = await Check.ThrowsAsync<StoreUnavailableException>(
+                () => rig.EventuallyAsync(ReaderWriter(client).TryAcquireReadAsync(timeout).AsTask(), "a try whose store is away ends"), $"a try to read within {timeout}").ConfigureAwait(false);
+        }
+
+        client.Store.Reset();
+        _ = await TakeAsync(rig, ReaderWriter(client).AcquireReadAsync()).ConfigureAwait(false);
+    });
+
     /// <summary>Twenty readers, one entry.</summary>
     /// <param name="harness">An empty namespace.</param>
     public static Task ReadersOfOneProcessShareOneContender(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>

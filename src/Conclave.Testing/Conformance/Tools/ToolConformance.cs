@@ -28,6 +28,7 @@ public static partial class ToolConformance
         Case(OneForAll, TheEndOfASessionLosesAllReadersOfAProcess),
         Case(OneForAll, CancellingOneReaderLeavesTheOthersOfItsProcess),
         Case(OneForAll, ReadersWhoseAnswersAreLostStillShareOneContender),
+        Case(OneForAll, AReaderWhoseStoreDoesNotAnswerIsNotToldThatTheLockIsTaken),
         Case(NobodyStarves, AReaderThatComesAfterAWaitingWriterWaitsBehindIt),
         Case(NobodyStarves, AReaderFarBehindIsGrantedWhenTheNearestWriterAheadLeaves),
         Case(NobodyStarves, AWriterThatGivesUpLetsReadersOn),
