@@ -16,6 +16,8 @@ internal static class MapLine
 {
     private const string NoNull = "a map holds no null; delete the key instead, or write a text.";
 
+    private const string NoKey = "it must be an object with a \"key\"";
+
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     /// <summary>The key, or what the store has it under where it is no key of such a map.</summary>
@@ -122,16 +124,21 @@ internal static class MapLine
         {
             using var document = JsonDocument.Parse(line);
             var root = document.RootElement;
-            if (root.ValueKind == JsonValueKind.Object && (Count(root, "key") > 1 || Count(root, "value") + Count(root, "base64") > 1))
+            if (root.ValueKind != JsonValueKind.Object)
+            {
+                return NoKey;
+            }
+
+            if (Count(root, "key") > 1 || Count(root, "value") + Count(root, "base64") > 1)
             {
                 return "it must have one \"key\", and one \"value\" or \"base64\"";
             }
 
-            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("key", out var keyElement) || keyElement.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
+            if (!root.TryGetProperty("key", out var keyElement) || keyElement.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
             {
-                return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("storeKey", out _)
+                return root.TryGetProperty("storeKey", out _)
                     ? "it has a \"storeKey\": what was exported is no entry of such a map (is it one with integer keys, or without?)"
-                    : "it must be an object with a \"key\"";
+                    : NoKey;
             }
 
             if (keyElement.ValueKind == JsonValueKind.Number && !hasIntegerKeys)
@@ -139,15 +146,15 @@ internal static class MapLine
                 return "its key is a number; give --integer-keys, or write it as a text";
             }
 
-            if (!root.TryGetProperty("value", out var valueElement) && !root.TryGetProperty("base64", out valueElement))
+            bool isJson = root.TryGetProperty("value", out var valueElement);
+            if (!isJson && !root.TryGetProperty("base64", out valueElement))
             {
                 return "it must have a \"value\", or \"base64\" for one that is no JSON";
             }
 
             key = keyElement.ValueKind == JsonValueKind.String ? keyElement.GetString()! : keyElement.GetRawText();
-            bool isJson = Count(root, "value") == 1;
             value = isJson ? JsonMarshal.GetRawUtf8Value(valueElement).ToArray() : valueElement.GetBytesFromBase64();
-            return isJson && valueElement.ValueKind == JsonValueKind.Null ? NoNull.TrimEnd('.') : null;
+            return isJson && valueElement.ValueKind == JsonValueKind.Null ? NoNull : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {

@@ -40,7 +40,9 @@ internal static class MapTransfer
                 progress.End($"{count:N0} entries exported.");
                 if (foreign > 0)
                 {
-                    messages.Warn($"{foreign:N0} of them have a \"storeKey\" instead of a \"key\", and cannot be imported: their keys are no keys of such a map ({(settings.HasIntegerKeys ? "try without --integer-keys" : "try with --integer-keys")}).");
+                    messages.Warn(
+                        $"{foreign:N0} of them have a \"storeKey\" instead of a \"key\", and cannot be imported: their keys are no keys of such a map"
+                        + $" (try {(settings.HasIntegerKeys ? "without" : "with")} --integer-keys).");
                 }
 
                 return ExitCode.Success;
