@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -6,24 +7,26 @@ namespace Conclave.Bugs;
 /// <summary>Looks for a bug with real processes: <c>./torture</c> of the test build, whose workers have the bug too.</summary>
 internal sealed class Campaign(Workshop workshop, Settings settings)
 {
-    private static readonly TimeSpan Faults = TimeSpan.FromSeconds(20);
+    private readonly ConcurrentDictionary<string, Lazy<Task<ChildReport>>> _withoutBug = [];
 
     // faults, and then the bounds that a run waits for before it calls something missing
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
 
-    /// <summary>The engine that a bug is looked for on.</summary>
-    public static string EngineOf(Bug bug) => bug.Area == Area.Sqlite ? "sqlite" : "redis";
+    /// <summary>Whether nothing is wrong there without a bug; several bugs may share the answer.</summary>
+    public async Task<bool> IsCleanAsync(Hunt hunt, int seed, CancellationToken cancellationToken) =>
+        await _withoutBug.GetOrAdd($"{hunt.Engine} {string.Join(' ', hunt.Arguments)} {seed}", _ => new(() => RunAsync(null, hunt, seed, cancellationToken))).Value
+            is { Trouble: null, Catches.Count: 0 };
 
     /// <summary>Runs it.</summary>
+    /// <param name="bug">The bug, or null for none.</param>
+    /// <param name="hunt">Where.</param>
+    /// <param name="seed">The seed of the torture.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <returns>What was wrong; nothing when the run is clean.</returns>
-    public async Task<ChildReport> RunAsync(string? bug, string engine, int seed, CancellationToken cancellationToken)
+    public async Task<ChildReport> RunAsync(string? bug, Hunt hunt, int seed, CancellationToken cancellationToken)
     {
         long started = TimeProvider.System.GetTimestamp();
-        string[] arguments =
-        [
-            "--engine", engine, "--workers", "4", "--seed", seed.ToString(CultureInfo.InvariantCulture),
-            "--duration", string.Create(CultureInfo.InvariantCulture, $"{Faults.TotalSeconds}s"),
-        ];
+        string[] arguments = ["--engine", hunt.Engine, "--seed", seed.ToString(CultureInfo.InvariantCulture), .. hunt.Arguments];
         var start = new ProcessStartInfo(workshop.Torture, arguments)
         {
             RedirectStandardOutput = true,
@@ -64,7 +67,7 @@ internal sealed class Campaign(Workshop workshop, Settings settings)
 
         // "- ORACLE: WHAT", under the last heading of the report
         var violations = output.Split('\n').SkipWhile(l => l != "## Violations").Where(l => l.StartsWith("- ", StringComparison.Ordinal))
-            .Select(l => l[2..].Split(": ", 2)).Where(p => p.Length == 2).Select(p => new Catch(p[0], engine, seed, "", p[1]));
+            .Select(l => l[2..].Split(": ", 2)).Where(p => p.Length == 2).Select(p => new Catch(p[0], hunt.Engine, seed, "", p[1]));
         return new([.. violations.DistinctBy(v => v.Case)], 1, trouble, TimeProvider.System.GetElapsedTime(started));
     }
 }

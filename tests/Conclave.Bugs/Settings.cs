@@ -14,14 +14,15 @@ internal sealed record Settings
           --list               list the bugs and what somebody would meet
           --check              only check that every bug fits the code as it is; builds nothing
           --engine ENGINE      memory or sqlite: only the bugs that show there, all of them there
-          --campaign           look for them with ./torture instead of the kit: real processes, and a nemesis. Those of recipes on Redis, those of
-                               SQLite on SQLite; the others are no matter of processes. --engine is then an engine of ./torture
+          --campaign           look with ./torture instead of the kit, with real processes and a nemesis, for those that concern real processes; each
+                               where it should show. What is caught counts if the same run without the bug is clean. --engine is then an engine
+                               of ./torture. All of them take about 40 minutes
           --seeds N            how many seeds to try (3)
           --all-cases          do not stop at the first case that catches a bug; name them all
           --jobs N             how many bugs to look for at the same time (3)
           --patience N         seconds after which a case no longer waits for what needs no waiting (6)
           --limit N            seconds after which a child that starts no case any more is ended (90)
-          --no-baseline        do not run the kit without a bug first
+          --no-baseline        do not run the kit, or the same torture, without a bug
           --show               show what the cases saw
           --keep               keep the folder of the test build
           --save               write the table to bench/BUGS.md, or with --campaign to docs/torture/bugs.md

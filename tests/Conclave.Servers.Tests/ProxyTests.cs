@@ -61,6 +61,28 @@ public sealed class ProxyTests : IAsyncDisposable
         Assert.Equal(1, _proxy.Accepted);
     }
 
+    [Fact]
+    public async Task What_a_client_has_sent_reaches_the_server_after_the_client_is_gone_and_others_do_not_wait_for_it()
+    {
+        using var pair = await ConnectAsync();
+        _proxy.Hold(Direction.ToServer);
+        await pair.Client.SendAllAsync([1, 2]);
+        await _proxy.ArrivedAsync(Direction.ToServer, 2).InTime();
+        var watch = Stopwatch.StartNew();
+        _proxy.Strand(TimeSpan.FromMilliseconds(300));
+        await Assert.ThrowsAsync<SocketException>(() => pair.Client.ReceiveAsync(new byte[1]).InTime());
+        _proxy.Restore();
+
+        // the answer to what came before is nobody's, and takes nothing away
+        await pair.Server.SendAllAsync([9]);
+        using var next = await ConnectAsync();
+        await next.Client.SendAllAsync([3]);
+        Assert.Equal([3], await next.Server.ReceiveAsync(1));
+        Assert.Equal([1, 2], await pair.Server.ReceiveAsync(2));
+        Assert.True(watch.Elapsed >= TimeSpan.FromMilliseconds(300), $"{watch.Elapsed}");
+        await Eventually.TrueAsync(() => _proxy.Open == 1);
+    }
+
     [Theory]
     [MemberData(nameof(Directions))]
     public async Task Delays_one_direction(Direction direction)

@@ -87,6 +87,73 @@ public sealed class OracleTests
         }
     }
 
+    [Theory]
+    [InlineData("end 1 230 released", false)]
+    [InlineData("gone 1", true)]
+    public void A_session_that_was_ended_by_hand_explains_what_its_holder_heard_of_later(string end, bool explained)
+    {
+        var history = Told(
+            (1, "grant 1 lock x 1 10 0 100"), (1, "look 1 110"), (1, "look 1 215"), (1, end),
+            (2, "grant 1 lock x 1 20 50 210"), (2, "look 1 212"), (2, "end 1 230 released"));
+        var violation = Assert.Single(ClaimOracles.Check(history.Holds));
+
+        // the next one may be let in before the one who ended the session knows that he has
+        Assert.Equal(explained, EarlyEnds.Explain(violation, [new(StoreFaults.EndedByHand, null, 205, 300)], [StoreFaults.EndedByHand]));
+        Assert.False(EarlyEnds.Explain(violation, [new(StoreFaults.EndedByHand, null, 213, 300)], [StoreFaults.EndedByHand]));
+    }
+
+    [Fact]
+    public void Who_is_let_in_after_the_epoch_was_raised_has_a_token_of_it()
+    {
+        long raised = 7L << 48;
+        var history = Told(
+            (1, "grant 1 lock x 1 10 0 100"), (1, "look 1 110"), (1, "look 1 190"), (1, "end 1 200 released"),
+            (2, $"grant 1 lock x 1 {raised + 20} 50 210"), (2, "look 1 220"), (2, "end 1 230 released"),
+            (3, $"grant 1 lock x 1 {raised + 30} 50 240"), (3, "look 1 250"), (3, "end 1 260 released"));
+
+        // before the last look of the one before: then the next was let in after it
+        Assert.Empty(ClaimOracles.Epochs(history.Holds, []));
+        Assert.Empty(ClaimOracles.Epochs(history.Holds, [(7, 150)]));
+        Assert.Empty(ClaimOracles.Epochs(history.Holds, [(7, 150), (8, 225)]));
+        Assert.Contains("epoch 8 had come", Assert.Single(ClaimOracles.Epochs(history.Holds, [(7, 150), (8, 215)])).What, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Waiting_longer_than_it_takes_is_found_for_locks_and_for_permits()
+    {
+        foreach (long late in (long[])[20_000_000, 500_000_000])
+        {
+            const long hold = 30_000_000;
+            var lines = new List<(int Worker, string Line)>();
+            long at = 1000;
+            for (int i = 1; i <= 40; i++)
+            {
+                // three hold one permit each, and the lock beside; who is next asked before anybody let go
+                long granted = at + late;
+                string kind = i % 2 == 0 ? "lock l 1" : "semaphore s 3";
+                lines.AddRange([(i, $"grant 1 {kind} {i} 0 {granted}"), (i, $"look 1 {granted}"), (i, $"look 1 {granted + hold}"), (i, $"end 1 {granted + hold} released")]);
+                at += i % 2 == 0 ? late + hold : 0;
+            }
+
+            var holds = Told([.. lines]).Holds;
+            var found = CostOracles.Check(default, 3, 5, TimeSpan.FromSeconds(2), holds, 0).ToArray();
+            Assert.Equal(late > 250_000_000 ? 2 : 0, found.Length);
+            Assert.True(CostOracles.HasEnough(holds, 0));
+            Assert.False(CostOracles.HasEnough(holds, at));
+        }
+    }
+
+    [Fact]
+    public void Too_many_commits_wake_ups_and_renewals_are_found()
+    {
+        Assert.Empty(Costs(new(400, 100, 25, 100)));
+        Assert.Contains("9.0 commits", Assert.Single(Costs(new(900, 100, 25, 100))).What, StringComparison.Ordinal);
+        Assert.Contains("9.0 wake-ups", Assert.Single(Costs(new(400, 900, 25, 100))).What, StringComparison.Ordinal);
+        Assert.Contains("100 renewals", Assert.Single(Costs(new(400, 100, 100, 100))).What, StringComparison.Ordinal);
+
+        static IEnumerable<Violation> Costs(Cost cost) => CostOracles.Check(cost, 3, 5, TimeSpan.FromSeconds(2), [], 0);
+    }
+
     [Fact]
     public void Ownerships_may_overlap_and_are_counted_when_they_do()
     {
@@ -109,9 +176,18 @@ public sealed class OracleTests
     public void What_nobody_expected_is_kept_and_who_got_nothing_is_named()
     {
         var history = Told((1, "error it broke"), (1, "grant 1 lock x 1 10 0 100"), (1, "grant 2 leader e 1 10 0 100"), (1, "adding counter c"), (1, "added counter c"));
-        Assert.Equal("worker 1: error it broke", Assert.Single(history.Errors));
+        Assert.Equal("worker 1: error it broke", Assert.Single(history.Wrongs).What);
         Assert.Equal("worker 1 got no semaphore", history.Missing([1], 50));
         Assert.Equal("worker 1 got no lock", history.Missing([1], 101));
+    }
+
+    [Fact]
+    public void What_a_worker_saw_itself_is_a_violation_of_its_own_oracle()
+    {
+        var history = Told((3, "wrong release: it was: still there"), (3, "did run"), (3, "did try"));
+        var wrong = Assert.Single(history.Wrongs);
+        Assert.Equal(("release", "worker 3: it was: still there"), (wrong.Oracle, wrong.What));
+        Assert.Equal(5, history.Cost.Operations);
     }
 
     [Fact]
@@ -142,6 +218,11 @@ public sealed class OracleTests
         Assert.Contains("liveness", Refused("--profile", "fast"), StringComparison.Ordinal);
         Assert.Contains("--seed needs a value", Refused("--seed"), StringComparison.Ordinal);
         Assert.Contains("--help", Refused("--what"), StringComparison.Ordinal);
+        Assert.Contains("semaphore", Refused("--exercise", "sleep"), StringComparison.Ordinal);
+        Assert.Contains("--ttl 'soon'", Refused("--ttl", "soon"), StringComparison.Ordinal);
+        var chosen = Settings.Parse(["--exercise", "lock", "--fault", "worker stopped", "--ttl", "2.5s", "--seed", "1", "--first"]).Settings;
+        Assert.Equal(
+            "./torture --engine sqlite --profile safety --duration 60s --workers 5 --seed 1 --ttl 2.5s --exercise lock --fault \"worker stopped\" --first", chosen.Command);
         var (settings, engines) = Settings.Parse(["--engine", "all", "--duration", "2m", "--profile", "liveness", "--no-fence"]);
         Assert.Equal((TimeSpan.FromMinutes(2), Profile.Liveness, false, Arena.All.Count), (settings.Duration, settings.Profile, settings.Fences, engines.Count));
 
@@ -150,7 +231,7 @@ public sealed class OracleTests
 
     private static History Told(params (int Worker, string Line)[] lines)
     {
-        var history = new History(() => 100, _ => { });
+        var history = new History(["lock", "leader", "semaphore", "counter"], () => 100, _ => { });
         foreach (var (worker, line) in lines)
         {
             history.Hear(worker, line);

@@ -3,7 +3,7 @@ using Conclave.Servers;
 namespace Conclave.Torture;
 
 /// <summary>The workers of a run: as many as at the beginning, whoever is killed.</summary>
-internal sealed class Crew(Arena arena, string resource, Random random, History history) : IAsyncDisposable
+internal sealed class Crew(Arena arena, string resource, IReadOnlyList<string> exercises, Random random, History history) : IAsyncDisposable
 {
     private readonly List<WorkerProcess> _present = [];
     private readonly List<SteppedClock> _clocks = [];
@@ -55,6 +55,6 @@ internal sealed class Crew(Arena arena, string resource, Random random, History 
         }
 
         var (uri, proxies) = arena.Way();
-        return WorkerProcess.Start(++_lastNumber, uri, arena.TimeToLive, resource, random.Next(), proxies, clock, history.Hear);
+        return WorkerProcess.Start(++_lastNumber, uri, arena.TimeToLive, resource, random.Next(), exercises, proxies, clock, history.Hear);
     }
 }

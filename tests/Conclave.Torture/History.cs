@@ -18,6 +18,9 @@ internal sealed record Hold(int Worker, string Kind, string Name, int Weight, lo
     /// <summary>When its holder last looked and believed.</summary>
     public long To { get; set; }
 
+    /// <summary>Whether it was lost before its holder let go of it.</summary>
+    public bool IsLost { get; set; }
+
     /// <summary>Whether its holder stopped believing, rather than was killed.</summary>
     public bool HasEnded { get; set; }
 
@@ -33,7 +36,8 @@ internal readonly record struct Additions(long Asked, long Made);
 /// <summary>What all workers told.</summary>
 internal sealed class History
 {
-    private static readonly string[] Kinds = ["lock", "leader", "semaphore", "counter", "map", "ownership"];
+    // a try is several acquires and releases
+    private const int OperationsOfTry = 4;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(int Worker, string Id), Hold> _byId = [];
@@ -41,12 +45,17 @@ internal sealed class History
     private readonly Dictionary<(int Worker, string Kind), long> _lastGrants = [];
     private readonly Dictionary<(string Kind, string Name), Additions> _additions = [];
     private readonly List<Hold> _holds = [];
-    private readonly List<string> _errors = [];
+    private readonly List<Violation> _wrongs = [];
     private readonly List<double> _lossLatencies = [];
+    private readonly IReadOnlyList<string> _kinds;
     private readonly Action<string> _tell;
     private readonly Func<long> _now;
+    private long _others;
 
-    public History(Func<long> now, Action<string> tell) => (_now, _tell) = (now, tell);
+    /// <param name="kinds">What the workers do.</param>
+    /// <param name="now">The boot clock, in nanoseconds.</param>
+    /// <param name="tell">Hears of what must not be, at once.</param>
+    public History(IReadOnlyList<string> kinds, Func<long> now, Action<string> tell) => (_kinds, _now, _tell) = (kinds, now, tell);
 
     public int Refused { get; private set; }
 
@@ -80,13 +89,14 @@ internal sealed class History
         }
     }
 
-    public IReadOnlyList<string> Errors
+    /// <summary>What the workers themselves saw that must not be.</summary>
+    public IReadOnlyList<Violation> Wrongs
     {
         get
         {
             lock (_lock)
             {
-                return [.. _errors];
+                return [.. _wrongs];
             }
         }
     }
@@ -103,14 +113,14 @@ internal sealed class History
         }
     }
 
-    /// <summary>What went to the store so far, over all workers, and how many operations it was for.</summary>
-    public (long Commits, long WakeUps, long Renewals, long Operations) Cost
+    /// <summary>What went to the store so far, over all workers.</summary>
+    public Cost Cost
     {
         get
         {
             lock (_lock)
             {
-                return (_costs.Values.Sum(c => c.Commits), _costs.Values.Sum(c => c.WakeUps), _costs.Values.Sum(c => c.Renewals), _holds.Count + _additions.Values.Sum(a => a.Made));
+                return new(_costs.Values.Sum(c => c.Commits), _costs.Values.Sum(c => c.WakeUps), _costs.Values.Sum(c => c.Renewals), _holds.Count + _others + _additions.Values.Sum(a => a.Made));
             }
         }
     }
@@ -122,7 +132,7 @@ internal sealed class History
         {
             foreach (int worker in workers)
             {
-                foreach (string kind in Kinds)
+                foreach (string kind in _kinds)
                 {
                     if (_lastGrants.GetValueOrDefault((worker, kind)) < since)
                     {
@@ -155,9 +165,14 @@ internal sealed class History
                 case "end":
                     _byId[(worker, words[1])].HasEnded = true;
                     _byId[(worker, words[1])].IsForgotten |= words[3] == "lost" && words.ElementAtOrDefault(4) == "forgotten";
+                    _byId[(worker, words[1])].IsLost |= words[3] == "lost";
                     Losses += words[3] == "lost" ? 1 : 0;
                     break;
+                case "gone":
+                    _byId[(worker, words[1])].IsForgotten = true;
+                    break;
                 case "lost":
+                    _byId[(worker, words[1])].IsLost = true;
                     _byId[(worker, words[1])].IsForgotten |= words.ElementAtOrDefault(3) == "forgotten";
                     _lossLatencies.Add(double.Parse(words[2], CultureInfo.InvariantCulture));
                     break;
@@ -166,6 +181,10 @@ internal sealed class History
                     break;
                 case "added":
                     Count(words, asked: 0, made: 1);
+                    _lastGrants[(worker, words[1])] = _now();
+                    break;
+                case "did":
+                    _others += words[1] == "try" ? OperationsOfTry : 1;
                     _lastGrants[(worker, words[1])] = _now();
                     break;
                 case "conflict":
@@ -179,12 +198,21 @@ internal sealed class History
                 case "cost":
                     _costs[worker] = (Number(words[1]), Number(words[2]), Number(words[3]));
                     break;
+                case "wrong":
+                    string[] what = line[(words[0].Length + 1)..].Split(": ", 2);
+                    Add(new(what[0], $"worker {worker}: {what[1]}", _now()));
+                    break;
                 default:
-                    _errors.Add($"worker {worker}: {line}");
-                    _tell($"worker {worker}: {line}");
+                    Add(new("errors", $"worker {worker}: {line}", _now()));
                     break;
             }
         }
+    }
+
+    private void Add(Violation wrong)
+    {
+        _wrongs.Add(wrong);
+        _tell($"{wrong.Oracle}: {wrong.What}");
     }
 
     private void Count(string[] words, int asked, int made)

@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 using Conclave;
 using Conclave.Torture;
 
-if (args is ["worker", var uri, var timeToLive, var resource, var seed])
+if (args is ["worker", var uri, var timeToLive, var resource, var seed, var exercises])
 {
-    return await Worker.RunAsync(uri, timeToLive, resource, seed);
+    return await Worker.RunAsync(uri, timeToLive, resource, seed, exercises);
 }
 
 if (args is ["--help" or "-h" or "help", ..])
@@ -23,6 +23,14 @@ if (args is ["--help" or "-h" or "help", ..])
           --duration TIME      for how long faults are laid: 90s, 30m, 2h (60s)
           --workers N          processes at a time (5); of a crowd: clients that come back (try 200)
           --sessions N         of a crowd: how many end together (10000)
+          --ttl TIME           the time to live of the workers' sessions (the shortest that the engine has)
+          --exercise NAME      what workers do: {string.Join(", ", Exercises.All.Keys)};
+                               may be given several times (all of them)
+          --fault KIND         lay only this one, as reports call it; may be given several times. Some are laid only when they are asked for: a kind that is not there
+                               tells which there are
+          --calm TIME          for how long nothing is wrong at first, which shows what operations cost (3s)
+          --pace TIME          the time between two faults, on average, where they overlap (0.5s)
+          --first              stop with the first violation
           --seed N             of all that is drawn; the order of events is still the machine's
           --no-fence           the guarded resource checks no tokens: shows what a lock alone cannot prevent
           --report FOLDER      write ENGINE-PROFILE.md, .json and .svg there (of a crowd only the first)
@@ -74,7 +82,17 @@ foreach (string engine in parsed.Engines)
         continue;
     }
 
-    var outcome = await TortureRun.RunAsync(settings, Tell, stop.Token);
+    Outcome outcome;
+    try
+    {
+        outcome = await TortureRun.RunAsync(settings, Tell, stop.Token);
+    }
+    catch (ArgumentException e)
+    {
+        Console.Error.WriteLine($"torture: {e.Message}");
+        return 64;
+    }
+
     clean &= outcome.IsClean;
     string? picture = Timeline.Of(outcome);
     string file = $"{engine}-{settings.Profile.ToString().ToLowerInvariant()}{(settings.Fences ? "" : "-without-fence")}";

@@ -32,6 +32,24 @@ internal sealed record Settings
     /// <summary>How many sessions a crowd has.</summary>
     public int Sessions { get; init; } = 10_000;
 
+    /// <summary>The time to live of the workers' sessions; null for the shortest of the engine.</summary>
+    public TimeSpan? TimeToLive { get; init; }
+
+    /// <summary>What the workers do.</summary>
+    public IReadOnlyList<string> Exercises { get; init; } = [.. Torture.Exercises.All.Keys];
+
+    /// <summary>The faults that are laid; none for all that are not only for who asks for them.</summary>
+    public IReadOnlyList<string> Faults { get; init; } = [];
+
+    /// <summary>How long nothing is wrong at first, at least.</summary>
+    public TimeSpan Calm { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>The time between two faults, on average, where they overlap.</summary>
+    public TimeSpan Pace { get; init; } = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>Whether to stop with the first violation.</summary>
+    public bool StopsAtFirst { get; init; }
+
     public int Seed { get; init; } = Environment.ProcessId;
 
     /// <summary>Whether the guarded resource checks tokens.</summary>
@@ -40,12 +58,33 @@ internal sealed record Settings
     /// <summary>Where reports go, or null.</summary>
     public string? Report { get; init; }
 
+    /// <summary>The command that repeats it.</summary>
+    public string Command
+    {
+        get
+        {
+            var ofDefault = new Settings();
+            string command = string.Create(
+                CultureInfo.InvariantCulture,
+                $"./torture --engine {Engine} --profile {Profile.ToString().ToLowerInvariant()} --duration {Duration.TotalSeconds:0}s --workers {Workers} --seed {Seed}{(Fences ? "" : " --no-fence")}");
+            command += TimeToLive is { } span ? Option("ttl", span) : "";
+            command += Calm == ofDefault.Calm ? "" : Option("calm", Calm);
+            command += Pace == ofDefault.Pace ? "" : Option("pace", Pace);
+            command += Exercises.SequenceEqual(ofDefault.Exercises) ? "" : string.Concat(Exercises.Select(e => $" --exercise {e}"));
+            return command + string.Concat(Faults.Select(f => $" --fault \"{f}\"")) + (StopsAtFirst ? " --first" : "");
+
+            static string Option(string name, TimeSpan span) => string.Create(CultureInfo.InvariantCulture, $" --{name} {span.TotalSeconds:0.##}s");
+        }
+    }
+
     /// <summary>Reads a command line.</summary>
     /// <exception cref="ArgumentException">It is wrong; the message says how.</exception>
     public static (Settings Settings, IReadOnlyList<string> Engines) Parse(IEnumerable<string> arguments)
     {
         var settings = new Settings();
         var engines = new List<string>();
+        var exercises = new List<string>();
+        var faults = new List<string>();
         var words = new Queue<string>(arguments);
         while (words.TryDequeue(out string? option))
         {
@@ -65,7 +104,28 @@ internal sealed record Settings
                     };
                     break;
                 case "--duration":
-                    settings = settings with { Duration = Span(Value()) };
+                    settings = settings with { Duration = Span(option, Value()) };
+                    break;
+                case "--ttl":
+                    settings = settings with { TimeToLive = Span(option, Value()) };
+                    break;
+                case "--calm":
+                    settings = settings with { Calm = Span(option, Value()) };
+                    break;
+                case "--pace":
+                    settings = settings with { Pace = Span(option, Value()) };
+                    break;
+                case "--exercise":
+                    string exercise = Value();
+                    exercises.Add(Torture.Exercises.All.ContainsKey(exercise)
+                        ? exercise
+                        : throw new ArgumentException($"There is no exercise '{exercise}'; there are {string.Join(", ", Torture.Exercises.All.Keys)}."));
+                    break;
+                case "--fault":
+                    faults.Add(Value());
+                    break;
+                case "--first":
+                    settings = settings with { StopsAtFirst = true };
                     break;
                 case "--workers":
                     settings = settings with { Workers = Number(option, Value(), 2, 1000) };
@@ -87,6 +147,7 @@ internal sealed record Settings
             }
         }
 
+        settings = settings with { Faults = faults, Exercises = exercises.Count > 0 ? [.. exercises.Distinct()] : settings.Exercises };
         return (settings, engines.Count == 0 ? [settings.Engine] : engines);
     }
 
@@ -95,14 +156,14 @@ internal sealed record Settings
             ? number
             : throw new ArgumentException($"{option} '{text}' is no number from {from} to {to}.");
 
-    private static TimeSpan Span(string text) =>
+    private static TimeSpan Span(string option, string text) =>
         text.Length > 1 && double.TryParse(text[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number > 0
             ? text[^1] switch
             {
                 's' => TimeSpan.FromSeconds(number),
                 'm' => TimeSpan.FromMinutes(number),
                 'h' => TimeSpan.FromHours(number),
-                _ => throw new ArgumentException($"--duration '{text}' needs a unit: 90s, 30m, 2h."),
+                _ => throw new ArgumentException($"{option} '{text}' needs a unit: 90s, 30m, 2h."),
             }
-            : throw new ArgumentException($"--duration '{text}' is no time such as 90s, 30m, 2h.");
+            : throw new ArgumentException($"{option} '{text}' is no time such as 90s, 30m, 2h.");
 }

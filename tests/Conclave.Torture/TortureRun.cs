@@ -5,13 +5,13 @@ namespace Conclave.Torture;
 /// <summary>One run: an engine, its workers, a nemesis, and what is found in the end.</summary>
 internal sealed class TortureRun
 {
-    private static readonly TimeSpan Calm = TimeSpan.FromSeconds(3);
-
     // an acquire gives up after its operation timeout and asks again; hints may be silent for their longest
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(25);
 
-    // measured in the calm time: a join, a read after a wake-up, a release, and what the semaphore's queue adds
-    private const double MostPerOperation = 8;
+    private static readonly TimeSpan LongestCalm = TimeSpan.FromSeconds(20);
+
+    // after an overlap its explanation may come: who lost hears of it with the next renewal
+    private const long Explained = 6_000_000_000;
 
     private readonly Settings _settings;
     private readonly BootTimeProvider _clock = new();
@@ -19,6 +19,7 @@ internal sealed class TortureRun
     private readonly Random _random;
     private readonly List<Violation> _violations = [];
     private readonly List<(string Fault, double Seconds)> _recoveries = [];
+    private readonly List<(long Epoch, long At)> _raised = [];
 
     private TortureRun(Settings settings, Action<string> tell) => (_settings, _tell, _random) = (settings, tell, new(settings.Seed));
 
@@ -34,73 +35,129 @@ internal sealed class TortureRun
     private async Task<Outcome> RunAsync(CancellationToken cancellationToken)
     {
         await using var arena = Arena.All[_settings.Engine]();
+        if (_settings.TimeToLive is { } timeToLive)
+        {
+            arena.TimeToLive = timeToLive;
+        }
+
         await arena.StartAsync();
-        var history = new History(() => Now, _tell);
+        var history = new History(_settings.Exercises, () => Now, _tell);
         string socket = Path.Combine(Path.GetTempPath(), $"conclave-torture-{Environment.ProcessId}-{_settings.Engine}.sock");
         await using var resource = new GuardedResource(socket, _settings.Fences);
-        await using var crew = new Crew(arena, socket, _random, history);
+        await using var crew = new Crew(arena, socket, _settings.Exercises, _random, history);
+        await using var operatorStore = Stores.Open(arena.Direct);
         long begun = Now;
         await crew.StartAsync(_settings.Workers);
-        var bound = await BoundAsync(arena);
-        await RecoverAsync("the start", crew, history, begun, bound, cancellationToken);
+        var nemesis = new Nemesis(arena, crew, _settings.Faults, () => StoreFaults.Of(operatorStore, _random, epoch => _raised.Add((epoch, Now))), _random, () => Now);
+        if (_settings.Faults.FirstOrDefault(f => !nemesis.Kinds.Contains(f)) is { } unknown)
+        {
+            throw new ArgumentException($"There is no fault '{unknown}' on {_settings.Engine}; there are: {string.Join(", ", nemesis.Kinds)}.");
+        }
 
-        var before = history.Cost;
-        await Task.Delay(Calm, TimeProvider.System, CancellationToken.None);
-        var after = history.Cost;
-        var nemesis = new Nemesis(arena, crew, _random, () => Now);
+        var bound = BoundOf(operatorStore.Description, arena);
+        await RecoverAsync("the start", crew, history, begun, bound, cancellationToken);
+        var calm = await StayCalmAsync(arena, history, cancellationToken);
+        string[] known = [.. arena.EndsSessionsEarlyAfter, StoreFaults.EndedByHand];
+        bool IsOver() => _settings.StopsAtFirst && IsBad(history, nemesis.Done, known);
+        await LayFaultsAsync(nemesis, crew, history, bound, begun, IsOver, cancellationToken);
+        foreach (var step in (Func<Task>[])
+        [
+            () => RecoverAsync("all faults", crew, history, Now, bound, CancellationToken.None), () => FinishAsync(crew, operatorStore, bound), () => CheckStoreAsync(operatorStore, history, bound),
+        ])
+        {
+            if (!IsOver())
+            {
+                await step();
+            }
+        }
+
+        int early = CheckHistory(history, resource, nemesis.Done, known);
+        return new(
+            _settings, arena.TimeToLive, bound, crew.Started, history, [.. nemesis.Done.OrderBy(f => f.From)], _violations, [.. ClaimOracles.HandOvers(history.Holds)],
+            _recoveries, early, resource.Stale, resource.Sums, calm.CommitsPerOperation, calm.WakeUpsPerOperation, begun, Now);
+    }
+
+    private async Task LayFaultsAsync(Nemesis nemesis, Crew crew, History history, TimeSpan bound, long quietSince, Func<bool> isOver, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         long end = Now + (long)_settings.Duration.TotalNanoseconds;
         long latest = Now + (long)(_settings.Duration * 10).TotalNanoseconds;
-        while ((Now < end || (Now < latest && _settings.Enough?.Invoke(history) == false)) && !cancellationToken.IsCancellationRequested && _violations.Count < 20)
+        while ((Now < end || (Now < latest && _settings.Enough?.Invoke(history) == false)) && !stop.IsCancellationRequested && _violations.Count < 20)
         {
-            await (_settings.Profile == Profile.Safety ? DisturbAsync(nemesis, cancellationToken) : DisturbOnceAsync(nemesis, crew, history, bound, cancellationToken));
+            if (isOver())
+            {
+                _tell("the first violation");
+                await stop.CancelAsync();
+                break;
+            }
+
+            quietSince = await (_settings.Profile == Profile.Safety ? DisturbAsync(nemesis, stop.Token) : DisturbOnceAsync(nemesis, crew, history, bound, quietSince, stop.Token));
         }
 
         await nemesis.QuietAsync();
-        await RecoverAsync("all faults", crew, history, Now, bound, CancellationToken.None);
-        foreach (string wrong in await crew.FinishAsync(bound))
-        {
-            _violations.Add(new("clean end", wrong));
-        }
-
-        await CheckStoreAsync(arena, history, bound);
-        int early = CheckHistory(history, resource, nemesis.Done, arena.EndsSessionsEarlyAfter);
-        double perOperation = Rate(after.Commits - before.Commits, after.Operations - before.Operations);
-        double wakeUps = Rate(after.WakeUps - before.WakeUps, after.Operations - before.Operations);
-        if (perOperation > MostPerOperation || wakeUps > MostPerOperation)
-        {
-            _violations.Add(new("cost", $"{perOperation:0.0} commits and {wakeUps:0.0} wake-ups per operation while nothing was wrong, expected at most {MostPerOperation}"));
-        }
-
-        return new(
-            _settings, arena.TimeToLive, bound, crew.Started, history, [.. nemesis.Done.OrderBy(f => f.From)], _violations, [.. ClaimOracles.HandOvers(history.Holds)],
-            _recoveries, early, resource.Stale, resource.Sums, perOperation, wakeUps, begun, Now);
-
-        static double Rate(long count, long operations) => operations == 0 ? 0 : (double)count / operations;
     }
 
-    private async Task DisturbAsync(Nemesis nemesis, CancellationToken cancellationToken)
+    /// <summary>Some time without faults, until it shows what operations cost.</summary>
+    private async Task<Cost> StayCalmAsync(Arena arena, History history, CancellationToken cancellationToken)
     {
-        if (await nemesis.BeginAsync(cancellationToken) is { } fault)
+        long since = Now;
+        var before = history.Cost;
+        while (!cancellationToken.IsCancellationRequested && (Now - since) / 1e9 is var seconds
+            && (seconds < _settings.Calm.TotalSeconds || (seconds < LongestCalm.TotalSeconds && HandsOver && !CostOracles.HasEnough(history.Holds, since))))
         {
-            Tell(fault);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, CancellationToken.None);
         }
 
-        await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(100, 900)), TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var cost = history.Cost - before;
+        _violations.AddRange(CostOracles.Check(cost, (Now - since) / 1e9, _settings.Workers, arena.TimeToLive, history.Holds, since));
+        return cost;
     }
 
-    private async Task DisturbOnceAsync(Nemesis nemesis, Crew crew, History history, TimeSpan bound, CancellationToken cancellationToken)
+    private bool HandsOver => _settings.Exercises.Any(e => e is "lock" or "leader" or "semaphore");
+
+    /// <summary>Whether there is a violation that nothing can explain any more.</summary>
+    private bool IsBad(History history, IReadOnlyList<FaultRecord> faults, IReadOnlyCollection<string> known) =>
+        _violations.Count > 0 || history.Wrongs.Count > 0
+        || ClaimOracles.Check(history.Holds).Concat(ClaimOracles.Epochs(history.Holds, _raised)).Any(v => Now - v.Around > Explained && !EarlyEnds.Explain(v, faults, known));
+
+    private async Task<long> DisturbAsync(Nemesis nemesis, CancellationToken cancellationToken)
     {
-        long losses = history.Losses;
-        if (await nemesis.BeginAsync(cancellationToken) is { } fault)
+        if (await nemesis.BeginAsync(cancellationToken) is { } begun)
         {
-            Tell(fault);
-            await nemesis.QuietAsync();
-            await RecoverAsync(fault.Kind, crew, history, Now, bound, cancellationToken);
-            if (fault.Kind == "worker's thread pool starved" && history.Losses > losses)
-            {
-                _violations.Add(new("renewal", "a worker whose thread pool was starved lost its claims", fault.From));
-            }
+            Tell(begun.Record);
         }
+
+        await Task.Delay(_settings.Pace * (0.2 + (1.6 * _random.NextDouble())), TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return Now;
+    }
+
+    /// <returns>Since when nothing is wrong.</returns>
+    private async Task<long> DisturbOnceAsync(Nemesis nemesis, Crew crew, History history, TimeSpan bound, long quietSince, CancellationToken cancellationToken)
+    {
+        int shared = ClaimOracles.Shared(history.Holds);
+        if (await nemesis.BeginAsync(cancellationToken) is not { } begun)
+        {
+            return quietSince;
+        }
+
+        var (fault, record) = begun;
+        Tell(record);
+        await nemesis.QuietAsync();
+        long quiet = Now;
+        await RecoverAsync(fault.Kind, crew, history, quiet, bound, cancellationToken);
+
+        // what was granted before the last fault was over may have been lost by that one
+        if (fault.IsHarmless && history.Holds.FirstOrDefault(h => h.IsLost && h.Granted > quietSince) is { } lost)
+        {
+            _violations.Add(new("harmless", $"worker {lost.Worker} lost {lost.Kind} '{lost.Name}' while the only fault was: {fault.Kind}", record.From, (lost.Kind, lost.Name)));
+        }
+
+        if (fault.IsHarmless && ClaimOracles.Shared(history.Holds) > shared)
+        {
+            _violations.Add(new("harmless", $"an ownership had two owners while the only fault was: {fault.Kind}", record.From));
+        }
+
+        return quiet;
     }
 
     /// <summary>After a fault everybody goes on, within the bound.</summary>
@@ -126,17 +183,36 @@ internal sealed class TortureRun
         }
     }
 
-    private static async Task<TimeSpan> BoundAsync(Arena arena)
+    private static TimeSpan BoundOf(StoreDescription description, Arena arena) =>
+        description.LatestExpiry(arena.TimeToLive) + arena.Stretch + arena.WaitOut + (description.MaxSilence * 2) + Slack;
+
+    /// <summary>Lets all workers end: each by itself, and each takes its sessions along.</summary>
+    private async Task FinishAsync(Crew crew, IStore store, TimeSpan bound)
     {
-        await using var store = Stores.Open(arena.Direct);
-        var description = store.Description;
-        return description.LatestExpiry(arena.TimeToLive) + arena.Stretch + arena.WaitOut + (description.MaxSilence * 2) + Slack;
+        // those of the killed run out first, or nobody knows whose is left
+        long since = Now;
+        bool isKnown;
+        while (!(isKnown = await CountSessionsAsync(store) <= crew.Present.Count * Worker.Sessions) && (Now - since) / 1e9 < bound.TotalSeconds)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        }
+
+        foreach (string wrong in await crew.FinishAsync(bound))
+        {
+            _violations.Add(new("clean end", wrong));
+        }
+
+        if (isKnown && await CountSessionsAsync(store) is > 0 and var left)
+        {
+            _violations.Add(new("clean end", $"{left} sessions are left by workers that ended by themselves"));
+        }
     }
 
+    private static async Task<int> CountSessionsAsync(IStore store) => (await store.CommitAsync(new(reads: [Read.Scan("session/")]))).Reads[0].Length;
+
     /// <summary>Nothing is left, and the counter counted.</summary>
-    private async Task CheckStoreAsync(Arena arena, History history, TimeSpan bound)
+    private async Task CheckStoreAsync(IStore store, History history, TimeSpan bound)
     {
-        await using var store = Stores.Open(arena.Direct);
         await using var client = new ConclaveClient(store, new() { LeaveStoreOpen = true });
         long since = Now;
         string left;
@@ -176,11 +252,12 @@ internal sealed class TortureRun
     }
 
     /// <returns>How often claims overlapped because the engine ended a session early.</returns>
-    private int CheckHistory(History history, GuardedResource resource, IReadOnlyCollection<FaultRecord> faults, IReadOnlyList<string> early)
+    private int CheckHistory(History history, GuardedResource resource, IReadOnlyCollection<FaultRecord> faults, IReadOnlyCollection<string> early)
     {
         var claims = ClaimOracles.Check(history.Holds).ToLookup(v => EarlyEnds.Explain(v, faults, early));
         _violations.AddRange(claims[false]);
-        _violations.AddRange(history.Errors.Select(e => new Violation("errors", e)));
+        _violations.AddRange(ClaimOracles.Epochs(history.Holds, _raised));
+        _violations.AddRange(history.Wrongs);
         if (_settings.Fences)
         {
             _violations.AddRange(resource.Sums.Where(s => s.Value != s.Writes)

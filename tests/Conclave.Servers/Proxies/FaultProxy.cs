@@ -152,6 +152,19 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Resets the clients' ends of all connections, although what they have sent is still on its way and reaches the server later: a request whose sender has long
+    /// given it up. Held bytes go on their way with <see cref="Restore"/>; what the server answers reaches nobody.
+    /// </summary>
+    /// <param name="late">How much later.</param>
+    public void Strand(TimeSpan late)
+    {
+        foreach (var connection in _connections.Keys)
+        {
+            connection.Strand(late);
+        }
+    }
+
     /// <summary>Ends all connections as if both sides had closed them, with FIN.</summary>
     public void Close()
     {

@@ -8,6 +8,7 @@ internal sealed class ProxiedConnection(Socket client, Lane toServer, Lane toCli
     private readonly CancellationTokenSource _ended = new();
     private readonly Socket _server = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private volatile bool _hasLost;
+    private volatile Stranding? _stranding;
     private int _isEnding;
 
     public CancellationToken Ended => _ended.Token;
@@ -42,8 +43,22 @@ internal sealed class ProxiedConnection(Socket client, Lane toServer, Lane toCli
         }
     }
 
+    /// <summary>How what the client has sent is still to reach the server, although the client is gone; null for a connection that is whole.</summary>
+    public Stranding? Stranding => _stranding;
+
     /// <summary>Ends the connection with RST.</summary>
     public void Reset() => End(reset: true);
+
+    /// <summary>Ends the client's end with RST; the server goes on to hear what is on its way, and only then that it was the last.</summary>
+    public void Strand(TimeSpan late)
+    {
+        if (_stranding is null && !Ended.IsCancellationRequested)
+        {
+            _stranding = new(late);
+            PrepareToEnd(client, reset: true);
+            client.Dispose();
+        }
+    }
 
     /// <summary>Ends the connection with RST, when the way to who is to see it is open.</summary>
     public async Task ResetWhenOpenAsync(Lane lane)
@@ -102,9 +117,9 @@ internal sealed class ProxiedConnection(Socket client, Lane toServer, Lane toCli
                 socket.Shutdown(SocketShutdown.Both);
             }
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // it was never connected, or its other end has reset it already
+            // it was never connected, or its other end has reset it already, or it is stranded
         }
     }
 
@@ -115,3 +130,7 @@ internal sealed class ProxiedConnection(Socket client, Lane toServer, Lane toCli
         await ended.Task;
     }
 }
+
+/// <summary>What the client of a connection has sent gets through although the client is gone.</summary>
+/// <param name="Late">How much later.</param>
+internal sealed record Stranding(TimeSpan Late);

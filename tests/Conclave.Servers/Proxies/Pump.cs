@@ -16,6 +16,7 @@ internal sealed class Pump(Socket from, Socket? to, Lane lane, ProxiedConnection
     private bool _hasHole = to is null;
 
     private Fault? _counted;
+    private Stranding? _waitedFor;
     private long _passed;
 
     public Task RunAsync() => Task.WhenAll(ReadAsync(), WriteAsync());
@@ -57,6 +58,10 @@ internal sealed class Pump(Socket from, Socket? to, Lane lane, ProxiedConnection
         {
             // the connection has ended
         }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException && connection.Stranding is not null && lane.Direction == Direction.ToClient)
+        {
+            // what the server answers reaches nobody, and that is no reason to keep from it what is on its way
+        }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             // the receiver is gone; the sender is told, unless nothing gets through to it
@@ -87,6 +92,14 @@ internal sealed class Pump(Socket from, Socket? to, Lane lane, ProxiedConnection
             else if (fault.Passage == Passage.Lost)
             {
                 // restored at this moment, and nothing was lost yet
+            }
+            else if (connection.Stranding is { } stranding && stranding != _waitedFor)
+            {
+                _waitedFor = stranding;
+                if (lane.Direction == Direction.ToServer)
+                {
+                    await Task.Delay(stranding.Late, lane.Time, connection.Ended);
+                }
             }
             else if (!await WaitUntilDueAsync(chunk.Due, fault))
             {

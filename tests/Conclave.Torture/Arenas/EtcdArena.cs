@@ -26,7 +26,7 @@ internal sealed class EtcdArena(string version, int size) : Arena
         var some = _cluster.Servers[random.Next(size)];
         yield return new("server killed", Some(random, 0.1, 0.8), () => Do(some.Kill), () => some.RestartAsync()) { Exclusive = this };
         yield return Fault.During("server stopped", Some(random, 0.1, 1.5), some.Stop, some.Continue) with { Exclusive = this };
-        yield return new("compaction", TimeSpan.Zero, CompactAsync);
+        yield return new("compaction", TimeSpan.Zero, CompactAsync) { IsHarmless = true };
         if (size == 1)
         {
             yield break;

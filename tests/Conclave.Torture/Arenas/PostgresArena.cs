@@ -32,10 +32,10 @@ internal sealed class PostgresArena : Arena
         {
             Exclusive = this,
         };
-        yield return new("backends terminated", TimeSpan.Zero, TerminateAsync);
+        yield return new("backends terminated", TimeSpan.Zero, TerminateAsync) { IsHarmless = true };
         if (_clock is { } clock)
         {
-            yield return Fault.At("server clock stepped", () => clock.Step(TimeSpan.FromHours(random.Next(-1, 2))));
+            yield return Fault.At("server clock stepped", () => clock.Step(TimeSpan.FromHours(random.Next(-1, 2)))) with { IsHarmless = true };
         }
     }
 

@@ -10,6 +10,12 @@ internal sealed record Fault(string Kind, TimeSpan Span, Func<Task> Begin, Func<
     /// <summary>Faults with the same one are never there at the same time; null for those that may always be added.</summary>
     public object? Exclusive { get; init; }
 
+    /// <summary>Whether it is laid only for those who ask for it by name: it needs a run of its own to be judged, or takes too long beside others.</summary>
+    public bool IsSpecial { get; init; }
+
+    /// <summary>Whether nobody may lose anything by it, if it is the only one.</summary>
+    public bool IsHarmless { get; init; }
+
     public static Fault At(string kind, Action act) => new(kind, TimeSpan.Zero, () =>
     {
         act();

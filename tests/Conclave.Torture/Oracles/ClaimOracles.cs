@@ -47,6 +47,36 @@ internal static class ClaimOracles
         return shared;
     }
 
+    /// <summary>Who got its turn after the epoch was raised has a token of that epoch.</summary>
+    /// <param name="holds">Every claim.</param>
+    /// <param name="raised">The epochs, and when the store had confirmed each.</param>
+    public static IEnumerable<Violation> Epochs(IReadOnlyList<Hold> holds, IReadOnlyList<(long Epoch, long At)> raised)
+    {
+        foreach (var group in holds.Where(h => Exclusive.Contains(h.Kind)).GroupBy(h => (h.Kind, h.Name)))
+        {
+            foreach (var (before, hold) in group.OrderBy(h => h.Granted).ThenBy(h => h.Token).Pairs())
+            {
+                // it was let in after the one before was last believed, by a reading of that time
+                var epoch = raised.LastOrDefault(r => r.At < before.To);
+                if (before is { From: not null, IsForgotten: false } && before.To < hold.Granted && EpochOf(hold) < epoch.Epoch)
+                {
+                    yield return new(
+                        "tokens", $"{group.Key.Kind} '{group.Key.Name}': worker {hold.Worker} was let in after epoch {epoch.Epoch} had come, and its token {hold.Token} is of epoch {EpochOf(hold)}",
+                        hold.Granted, group.Key);
+                }
+            }
+        }
+    }
+
+    // the upper part of a token
+    private static long EpochOf(Hold hold) => hold.Token >> 48;
+
+    private static IEnumerable<(Hold Before, Hold Hold)> Pairs(this IEnumerable<Hold> holds)
+    {
+        Hold[] all = [.. holds];
+        return all.Zip(all.Skip(1));
+    }
+
     /// <summary>No two believe at the same moment.</summary>
     private static IEnumerable<Violation> Overlaps((string Kind, string Name) name, Hold[] holds)
     {

@@ -16,7 +16,10 @@ internal static class EarlyEnds
     /// <param name="violation">The violation.</param>
     /// <param name="faults">What was done.</param>
     /// <param name="kinds">The faults after which the engine does it; none for one that never does.</param>
-    public static bool Explain(Violation violation, IEnumerable<FaultRecord> faults, IReadOnlyList<string> kinds) =>
+    public static bool Explain(Violation violation, IEnumerable<FaultRecord> faults, IReadOnlyCollection<string> kinds) =>
         violation is { Earlier: { } earlier, Around: { } at } && earlier.Any(h => h.IsForgotten)
-        && faults.Any(f => kinds.Contains(f.Kind) && f.To <= at && (at - f.To) / 1e9 <= AfterSeconds);
+        && faults.Any(f => kinds.Contains(f.Kind) && Begins(f) <= at && (at - f.To) / 1e9 <= AfterSeconds);
+
+    // the servers' defect shows when the fault is over; who ends a session has done so at once
+    private static long Begins(FaultRecord fault) => fault.Kind == StoreFaults.EndedByHand ? fault.From : fault.To;
 }

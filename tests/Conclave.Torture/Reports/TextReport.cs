@@ -12,8 +12,7 @@ internal static class TextReport
         var history = run.History;
         Line($"# Torture: {run.Settings.Engine}, {run.Settings.Profile.ToString().ToLowerInvariant()}");
         Line();
-        Line($"`./torture --engine {run.Settings.Engine} --profile {run.Settings.Profile.ToString().ToLowerInvariant()} --duration {run.Settings.Duration.TotalSeconds:0}s "
-            + $"--workers {run.Settings.Workers} --seed {run.Settings.Seed}{(run.Settings.Fences ? "" : " --no-fence")}`, {date}, {machine}");
+        Line($"`{run.Settings.Command}`, {date}, {machine}");
         Line();
         Line(run.IsClean ? "**Nothing wrong was found.**" : $"**{run.Violations.Count} violations.**");
         Line();

@@ -4,22 +4,40 @@ namespace Conclave.Torture;
 
 /// <summary>What a worker does, again and again, until it is told to finish.</summary>
 /// <param name="client">The client under test.</param>
+/// <param name="second">Another client of the same process, with a session of its own.</param>
 /// <param name="journal">Where it tells.</param>
 /// <param name="resource">The way to the guarded resource, for locks.</param>
 /// <param name="losses">Measures how late losses are told.</param>
 /// <param name="random">Of this exercise alone.</param>
-internal sealed class Exercises(ConclaveClient client, Journal journal, ResourceClient resource, LossWatch losses, Random random)
+internal sealed partial class Exercises(ConclaveClient client, ConclaveClient second, Journal journal, ResourceClient resource, LossWatch losses, Random random)
 {
     public const int Permits = 3;
     public const int Locks = 3;
     public const int Keys = 2;
 
+    // by default; who waits longer for a store that does not answer has been forgotten
+    private static readonly TimeSpan OperationTimeout = new ConclaveOptions().OperationTimeout;
+
+    /// <summary>All exercises, and how many loops of a worker do each.</summary>
+    public static IReadOnlyDictionary<string, (int Loops, Func<Exercises, CancellationToken, Task> RunAsync)> All { get; } =
+        new Dictionary<string, (int Loops, Func<Exercises, CancellationToken, Task> RunAsync)>(StringComparer.Ordinal)
+        {
+            ["lock"] = (2, (e, finish) => e.LockAsync(finish)),
+            ["leader"] = (1, (e, finish) => e.ElectAsync(finish)),
+            ["semaphore"] = (1, (e, finish) => e.UsePermitsAsync(finish)),
+            ["counter"] = (1, (e, finish) => e.CountAsync(finish)),
+            ["map"] = (1, (e, finish) => e.UpdateAsync(finish)),
+            ["ownership"] = (1, (e, finish) => e.OwnAsync(finish)),
+            ["run"] = (1, (e, finish) => e.RunAsync(finish)),
+            ["try"] = (1, (e, finish) => e.TryAsync(finish)),
+        };
+
     /// <summary>Read, pause, write under a lock: what is lost shows in the sum.</summary>
-    public async Task LockAsync(CancellationToken finish)
+    private async Task LockAsync(CancellationToken finish)
     {
         string name = $"l{random.Next(Locks)}";
         long called = journal.Now;
-        await using var claim = await client.Lock(name).AcquireAsync(finish);
+        var claim = await WaitedForAsync(client.Lock(name).AcquireAsync(finish), called);
         long id = Granted("lock", name, 1, claim, called);
         if (await resource.ReadAsync(name, claim.Token) is { } value)
         {
@@ -36,10 +54,10 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
         await EndAsync(id, claim);
     }
 
-    public async Task ElectAsync(CancellationToken finish)
+    private async Task ElectAsync(CancellationToken finish)
     {
         long called = journal.Now;
-        await using var leadership = await client.Election("e").CampaignAsync(cancellationToken: finish);
+        var leadership = await WaitedForAsync(client.Election("e").CampaignAsync(cancellationToken: finish), called);
         long id = Granted("leader", "e", 1, leadership, called);
         for (int i = random.Next(10) == 0 ? 50 : 1; i > 0 && Look(id, leadership); i--)
         {
@@ -49,18 +67,21 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
         await EndAsync(id, leadership);
     }
 
-    public async Task UsePermitsAsync(CancellationToken finish)
+    private async Task UsePermitsAsync(CancellationToken finish)
     {
         int weight = random.Next(4) == 0 ? 2 : 1;
         long called = journal.Now;
-        await using var claim = await client.Semaphore("s", Permits).AcquireAsync(weight, finish);
+        var claim = await WaitedForAsync(client.Semaphore("s", Permits).AcquireAsync(weight, finish), called);
         long id = Granted("semaphore", "s", weight, claim, called);
-        await PauseAsync(40);
-        Look(id, claim);
+        for (int i = random.Next(6) == 0 ? 100 : random.Next(3); i > 0 && Look(id, claim); i--)
+        {
+            await PauseAsync(40);
+        }
+
         await EndAsync(id, claim);
     }
 
-    public async Task CountAsync(CancellationToken finish)
+    private async Task CountAsync(CancellationToken finish)
     {
         finish.ThrowIfCancellationRequested();
         journal.Tell($"adding counter c");
@@ -70,7 +91,7 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
     }
 
     /// <summary>Changes what is in a map from what it is: none of the changes may be lost, none made twice.</summary>
-    public async Task UpdateAsync(CancellationToken finish)
+    private async Task UpdateAsync(CancellationToken finish)
     {
         finish.ThrowIfCancellationRequested();
         string key = $"k{random.Next(Keys)}";
@@ -81,7 +102,7 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
     }
 
     /// <summary>Read, work, compare and set by one who usually is the only one: what is decided by the comparison, and not by the ownership.</summary>
-    public async Task OwnAsync(CancellationToken finish)
+    private async Task OwnAsync(CancellationToken finish)
     {
         string key = $"k{random.Next(Keys)}";
         long called = journal.Now;
@@ -112,6 +133,20 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
         return isHeld;
     }
 
+    /// <summary>An acquire that may wait for ever gives up only when it could not even join, and not before the operation timeout.</summary>
+    private async Task<T> WaitedForAsync<T>(ValueTask<T> acquire, long called)
+    {
+        try
+        {
+            return await acquire;
+        }
+        catch (StoreUnavailableException e) when (TimeSpan.FromSeconds((journal.Now - called) / 1e9) < OperationTimeout * 0.99)
+        {
+            journal.Wrong("waits", $"an acquire gave up after {(journal.Now - called) / 1e9:0.000} s: {e.Message}");
+            throw;
+        }
+    }
+
     private long Granted(string kind, string name, int weight, Claim claim, long called)
     {
         long id = journal.NextClaim();
@@ -121,25 +156,24 @@ internal sealed class Exercises(ConclaveClient client, Journal journal, Resource
         return id;
     }
 
-    private bool Look(long id, Claim claim)
-    {
-        // the time before the look: at that moment it was believed at the latest
-        long now = journal.Now;
-        bool isHeld = claim.IsHeld;
-        if (isHeld)
-        {
-            journal.Tell($"look {id} {now}");
-        }
-
-        return isHeld;
-    }
+    private bool Look(long id, Claim claim) => losses.Look(id, claim);
 
     private async Task EndAsync(long id, Claim claim)
     {
-        losses.Remove(id);
         bool held = Look(id, claim);
         journal.Tell($"end {id} {journal.Now} {(held ? "released" : "lost" + LossWatch.Cause(claim))}");
-        await claim.DisposeAsync();
+        if (claim.State == ClaimState.Lost)
+        {
+            await LostAsync(claim);
+            losses.Remove(id);
+            return;
+        }
+
+        losses.Remove(id);
+        if (await ReleaseAsync(claim) == false)
+        {
+            journal.Tell($"gone {id}");
+        }
     }
 
     private Task PauseAsync(int milliseconds) => Task.Delay(TimeSpan.FromMilliseconds(random.Next(milliseconds)), TimeProvider.System);

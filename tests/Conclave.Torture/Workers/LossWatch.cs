@@ -3,11 +3,15 @@ using System.Collections.Concurrent;
 namespace Conclave.Torture;
 
 /// <summary>
-/// Looks at every claim on a thread of its own, to know since when one can no longer be believed, and tells how much later its Lost signal came.
+/// Looks at every claim on a thread of its own, to know since when one can no longer be believed, and tells how much later its Lost signal came. It is the first
+/// who looks after a pause of the process, before any timer of it.
 /// </summary>
 internal sealed class LossWatch : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(2);
+
+    // longer than a processor is ever late
+    private const long Pause = 200_000_000;
 
     private readonly Journal _journal;
     private readonly ConcurrentDictionary<long, (Claim Claim, long? Since)> _watched = [];
@@ -25,6 +29,20 @@ internal sealed class LossWatch : IDisposable
     {
         _watched[id] = (claim, null);
         claim.Lost.UnsafeRegister(_ => OnLost(id), null);
+    }
+
+    /// <summary>Looks whether a claim is believed, and tells of it.</summary>
+    public bool Look(long id, Claim claim)
+    {
+        // the time before the look: at that moment it was believed at the latest
+        long now = _journal.Now;
+        bool isHeld = claim.IsHeld;
+        if (isHeld)
+        {
+            _journal.Tell($"look {id} {now}");
+        }
+
+        return isHeld;
     }
 
     /// <summary>Why a claim was lost, as the journal tells it.</summary>
@@ -61,16 +79,21 @@ internal sealed class LossWatch : IDisposable
 
     private void Run()
     {
+        long last = _journal.Now;
         while (!_stop.Wait(Interval))
         {
+            bool paused = _journal.Now - last > Pause;
             foreach (var (id, watched) in _watched)
             {
-                long? since = watched.Claim.IsHeld ? null : watched.Since ?? _journal.Now;
+                bool isHeld = paused ? Look(id, watched.Claim) : watched.Claim.IsHeld;
+                long? since = isHeld ? null : watched.Since ?? _journal.Now;
                 if (since != watched.Since)
                 {
                     _watched.TryUpdate(id, (watched.Claim, since), watched);
                 }
             }
+
+            last = _journal.Now;
         }
     }
 }

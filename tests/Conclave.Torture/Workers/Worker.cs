@@ -7,6 +7,9 @@ namespace Conclave.Torture;
 /// <summary>The process that is tortured: uses every tool at once, and tells what it got.</summary>
 internal static class Worker
 {
+    /// <summary>How many sessions a worker has at most: one for each of its clients.</summary>
+    public const int Sessions = 2;
+
     private static readonly TimeSpan CostInterval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Runs until its input says <c>finish</c> or ends. Other lines: <c>starve MS</c> blocks every thread of the pool.</summary>
@@ -14,28 +17,31 @@ internal static class Worker
     /// <param name="timeToLive">The session's time to live, in seconds.</param>
     /// <param name="resourcePath">The socket of the guarded resource.</param>
     /// <param name="seed">Of its random choices.</param>
-    public static async Task<int> RunAsync(string uri, string timeToLive, string resourcePath, string seed)
+    /// <param name="exercises">What it does, separated by commas.</param>
+    public static async Task<int> RunAsync(string uri, string timeToLive, string resourcePath, string seed, string exercises)
     {
         var journal = new Journal(new BootTimeProvider(), Console.Out);
         AppDomain.CurrentDomain.UnhandledException += (_, e) => journal.Tell((Exception)e.ExceptionObject);
         TaskScheduler.UnobservedTaskException += (_, e) => journal.Tell(e.Exception);
         using var finish = new CancellationTokenSource();
+        string[] chosen = exercises.Split(',');
+        var options = new ConclaveOptions { SessionTimeToLive = TimeSpan.FromSeconds(double.Parse(timeToLive, CultureInfo.InvariantCulture)) };
         var store = new CountingStore(Stores.Open(uri));
-        var client = new ConclaveClient(store, new() { SessionTimeToLive = TimeSpan.FromSeconds(double.Parse(timeToLive, CultureInfo.InvariantCulture)) });
+        var client = new ConclaveClient(store, options);
+
+        // opened by the exercise that needs it, on a way of its own
+        var second = new ConclaveClient(Stores.Open(uri), options);
         var random = new Random(int.Parse(seed, CultureInfo.InvariantCulture));
         using var losses = new LossWatch(journal);
         var loops = new List<Task>();
         await using (client)
+        await using (second)
         {
-            foreach (var exercise in (Func<Exercises, CancellationToken, Task>[])
-            [
-                (e, c) => e.LockAsync(c), (e, c) => e.LockAsync(c), (e, c) => e.ElectAsync(c), (e, c) => e.UsePermitsAsync(c), (e, c) => e.CountAsync(c),
-                (e, c) => e.UpdateAsync(c), (e, c) => e.OwnAsync(c),
-            ])
+            foreach (string name in chosen.SelectMany(c => Enumerable.Repeat(c, Exercises.All[c].Loops)))
             {
                 var resource = await ResourceClient.ConnectAsync(resourcePath);
-                var exercises = new Exercises(client, journal, resource, losses, new Random(random.Next()));
-                loops.Add(Task.Run(() => LoopAsync(exercise, exercises, resource, journal, finish.Token)));
+                var mine = new Exercises(client, second, journal, resource, losses, new Random(random.Next()));
+                loops.Add(Task.Run(() => LoopAsync(Exercises.All[name].RunAsync, mine, resource, journal, finish.Token)));
             }
 
             loops.Add(Task.Run(() => TellCostAsync(store, journal, finish.Token)));

@@ -28,11 +28,11 @@ internal sealed class WorkerProcess : IAsyncDisposable
     public SteppedClock? Clock { get; }
 
     public static WorkerProcess Start(
-        int number, string uri, TimeSpan timeToLive, string resource, int seed, IReadOnlyList<FaultProxy> proxies, SteppedClock? clock, Action<int, string> heard)
+        int number, string uri, TimeSpan timeToLive, string resource, int seed, IReadOnlyList<string> exercises, IReadOnlyList<FaultProxy> proxies, SteppedClock? clock, Action<int, string> heard)
     {
         var start = new ProcessStartInfo(
             Environment.ProcessPath is { } self && Path.GetFileNameWithoutExtension(self) == "conclave-torture" ? self : Path.Combine(AppContext.BaseDirectory, "conclave-torture"),
-            ["worker", uri, timeToLive.TotalSeconds.ToString(CultureInfo.InvariantCulture), resource, seed.ToString(CultureInfo.InvariantCulture)])
+            ["worker", uri, timeToLive.TotalSeconds.ToString(CultureInfo.InvariantCulture), resource, seed.ToString(CultureInfo.InvariantCulture), string.Join(',', exercises)])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
