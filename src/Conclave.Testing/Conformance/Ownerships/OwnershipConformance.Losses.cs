@@ -119,6 +119,43 @@ public static partial class OwnershipConformance
         await GiveUpAsync(rig, await OwnAsync(rig, Lively(rig, client)).ConfigureAwait(false)).ConfigureAwait(false);
     });
 
+    /// <summary>
+    /// With its timeout where it stands in line, with the operation timeout where it does not. What is left then is taken away when the store is
+    /// back, although nobody waits for that any more.
+    /// </summary>
+    /// <param name="harness">An empty namespace.</param>
+    public static Task AWaitWhoseStoreIsAwayEndsInTime(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>
+    {
+        // short, but long enough for what lands late through chaos, where time flows quickly
+        var timeout = Interval(rig) * 4;
+        var (first, second) = (rig.Client(), rig.Client(o => o with { OperationTimeout = timeout }));
+        Crash(second);
+        long begun = rig.Clock.GetTimestamp();
+        _ = await Check.ThrowsAsync<StoreUnavailableException>(
+            () => rig.EventuallyAsync(Lively(rig, second).OwnAsync("x", "other").AsTask(), "a wait whose store is away ends"), "a wait that cannot even stand in line").ConfigureAwait(false);
+        var took = rig.Clock.GetElapsedTime(begun);
+        Check.That(!rig.StandsStill || took <= timeout * 1.5, $"a wait that cannot even stand in line ends after {timeout}, not after {took}");
+        second.Store.Reset();
+
+        var held = await OwnAsync(rig, Calm(first)).ConfigureAwait(false);
+        var inLine = rig.NewHold();
+        second.Store.OnWait = (_, next) =>
+        {
+            inLine.TrySetResult();
+            return next();
+        };
+        var wait = Lively(rig, second).TryOwnAsync("x", "other", Interval(rig) * 3).AsTask();
+        await rig.EventuallyAsync(inLine.Task, "a waiter knows that it stands in line").ConfigureAwait(false);
+        Crash(second);
+        Check.That(await rig.EventuallyAsync(wait, "a wait whose store is away ends").ConfigureAwait(false) is null, "a wait whose store is away ends with its timeout");
+        await LineIsAsync(rig, 1).ConfigureAwait(false);
+        second.Store.Reset();
+        await LineIsAsync(rig, 0).ConfigureAwait(false);
+        await GiveUpAsync(rig, held).ConfigureAwait(false);
+        await GiveUpAsync(rig, await OwnAsync(rig, Lively(rig, second)).ConfigureAwait(false)).ConfigureAwait(false);
+        await NothingIsLeftAsync(rig, "of a wait that ended while the store was away").ConfigureAwait(false);
+    });
+
     /// <summary>It may be somebody's.</summary>
     /// <param name="harness">An empty namespace.</param>
     public static Task WhatIsNoRecordIsAnErrorAndIsKept(StoreHarness harness) => ClaimRig.RunAsync(harness, async rig =>

@@ -36,6 +36,7 @@ public static partial class OwnershipConformance
         Case(Losses, RefreshesAreRepeatedUntilTheDeadlineAndThenTheLossIsTold),
         Case(Losses, ARefreshThatIsUnderWayEndsBeforeTheRelease),
         Case(Losses, DisposingSurvivesAnOutage),
+        Case(Losses, AWaitWhoseStoreIsAwayEndsInTime),
         Case(Losses, WhatIsNoRecordIsAnErrorAndIsKept),
         Case(NothingStays, AWaitThatIsCancelledLeavesNothing),
         Case(NothingStays, AWaitThatIsCancelledOnItsWayLeavesNothing),
