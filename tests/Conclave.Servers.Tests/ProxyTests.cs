@@ -83,6 +83,23 @@ public sealed class ProxyTests : IAsyncDisposable
         await Eventually.TrueAsync(() => _proxy.Open == 1);
     }
 
+    [Fact]
+    public async Task A_connection_that_is_forgotten_stays_open_and_dark_and_a_new_one_is_whole()
+    {
+        using var pair = await ConnectAsync();
+        _proxy.Forget();
+        await pair.Client.SendAllAsync([1, 2]);
+        await pair.Server.SendAllAsync([3]);
+        await _proxy.LostAsync(Direction.ToServer, 2).InTime();
+        await _proxy.LostAsync(Direction.ToClient, 1).InTime();
+        using var next = await ConnectAsync();
+        await next.Client.SendAllAsync([4]);
+        Assert.Equal([4], await next.Server.ReceiveAsync(1));
+        Assert.Equal(2, _proxy.Open);
+        pair.Client.Dispose();
+        Assert.Equal(0, await pair.Server.ReceiveAsync(new byte[1]).InTime());
+    }
+
     [Theory]
     [MemberData(nameof(Directions))]
     public async Task Delays_one_direction(Direction direction)

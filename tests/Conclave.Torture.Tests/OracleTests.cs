@@ -68,7 +68,7 @@ public sealed class OracleTests
 
     [Theory]
     [InlineData("end 1 230 lost forgotten", "leader stopped", 180, true)]
-    [InlineData("lost 1 0 forgotten", "leader stopped", 180, true)]
+    [InlineData("lost 1 225 0 forgotten", "leader stopped", 180, true)]
     [InlineData("end 1 230 lost", "leader stopped", 180, false)]
     [InlineData("end 1 230 released", "leader stopped", 180, false)]
     [InlineData("end 1 230 lost forgotten", "leader killed", 180, false)]
@@ -82,8 +82,8 @@ public sealed class OracleTests
                 (1, $"grant 1 {kind} x {weight} 10 0 100"), (1, "look 1 110"), (1, "look 1 215"), (1, end),
                 (2, $"grant 1 {kind} x {weight} 20 50 210"), (2, "look 1 212"), (2, "end 1 230 released"));
             var violation = Assert.Single(ClaimOracles.Check(history.Holds));
-            Assert.Equal(explained, EarlyEnds.Explain(violation, [new(fault, null, ended - 100, ended)], ["leader stopped"]));
-            Assert.False(EarlyEnds.Explain(violation, [new(fault, null, ended - 100, ended)], []));
+            Assert.Equal(explained, EarlyEnds.Explain(violation, [new(fault, null, ended - 100, ended)], TimeSpan.FromSeconds(2), ["leader stopped"]));
+            Assert.False(EarlyEnds.Explain(violation, [new(fault, null, ended - 100, ended)], TimeSpan.FromSeconds(2), []));
         }
     }
 
@@ -94,12 +94,13 @@ public sealed class OracleTests
     {
         var history = Told(
             (1, "grant 1 lock x 1 10 0 100"), (1, "look 1 110"), (1, "look 1 215"), (1, end),
-            (2, "grant 1 lock x 1 20 50 210"), (2, "look 1 212"), (2, "end 1 230 released"));
+            (2, "grant 1 lock x 1 20 50 210"), (2, "look 1 212"), (2, "look 1 214"), (2, "end 1 230 released"));
         var violation = Assert.Single(ClaimOracles.Check(history.Holds));
 
         // the next one may be let in before the one who ended the session knows that he has
-        Assert.Equal(explained, EarlyEnds.Explain(violation, [new(StoreFaults.EndedByHand, null, 205, 300)], [StoreFaults.EndedByHand]));
-        Assert.False(EarlyEnds.Explain(violation, [new(StoreFaults.EndedByHand, null, 213, 300)], [StoreFaults.EndedByHand]));
+        Assert.Equal(explained, EarlyEnds.Explain(violation, [new(StoreFaults.EndedByHand, null, 205, 300)], TimeSpan.FromSeconds(2), [StoreFaults.EndedByHand]));
+        Assert.False(EarlyEnds.Explain(violation, [new(StoreFaults.EndedByHand, null, 205, 300)], TimeSpan.Zero, [StoreFaults.EndedByHand]));
+        Assert.False(EarlyEnds.Explain(violation, [new(StoreFaults.EndedByHand, null, 213, 300)], TimeSpan.FromSeconds(2), [StoreFaults.EndedByHand]));
     }
 
     [Fact]
@@ -136,7 +137,7 @@ public sealed class OracleTests
             }
 
             var holds = Told([.. lines]).Holds;
-            var found = CostOracles.Check(default, 3, 5, TimeSpan.FromSeconds(2), holds, 0).ToArray();
+            var found = CostOracles.Check(default, 3, 5, TimeSpan.FromSeconds(2), holds, 0, TimeSpan.FromSeconds(0.25)).ToArray();
             Assert.Equal(late > 250_000_000 ? 2 : 0, found.Length);
             Assert.True(CostOracles.HasEnough(holds, 0));
             Assert.False(CostOracles.HasEnough(holds, at));
@@ -151,7 +152,7 @@ public sealed class OracleTests
         Assert.Contains("9.0 wake-ups", Assert.Single(Costs(new(400, 900, 25, 100))).What, StringComparison.Ordinal);
         Assert.Contains("100 renewals", Assert.Single(Costs(new(400, 100, 100, 100))).What, StringComparison.Ordinal);
 
-        static IEnumerable<Violation> Costs(Cost cost) => CostOracles.Check(cost, 3, 5, TimeSpan.FromSeconds(2), [], 0);
+        static IEnumerable<Violation> Costs(Cost cost) => CostOracles.Check(cost, 3, 5, TimeSpan.FromSeconds(2), [], 0, TimeSpan.FromSeconds(0.25));
     }
 
     [Fact]
@@ -179,6 +180,15 @@ public sealed class OracleTests
         Assert.Equal("worker 1: error it broke", Assert.Single(history.Wrongs).What);
         Assert.Equal("worker 1 got no semaphore", history.Missing([1], 50));
         Assert.Equal("worker 1 got no lock", history.Missing([1], 101));
+    }
+
+    [Fact]
+    public void Who_believes_in_what_it_was_told_is_lost_is_found()
+    {
+        // the look began before the loss was told: what it saw was true
+        Assert.Empty(Told((1, "grant 1 lock x 1 10 0 100"), (1, "lost 1 150 0"), (1, "look 1 149")).Wrongs);
+        var wrong = Assert.Single(Told((1, "grant 1 lock x 1 10 0 100"), (1, "lost 1 150 0"), (1, "look 1 151")).Wrongs);
+        Assert.Equal(("loss signal", ("lock", "x")), (wrong.Oracle, wrong.Name));
     }
 
     [Fact]

@@ -18,6 +18,9 @@ internal sealed record Hold(int Worker, string Kind, string Name, int Weight, lo
     /// <summary>When its holder last looked and believed.</summary>
     public long To { get; set; }
 
+    /// <summary>When its holder was told of its loss; never, in time to come, for one that was not.</summary>
+    public long Signalled { get; set; } = long.MaxValue;
+
     /// <summary>Whether it was lost before its holder let go of it.</summary>
     public bool IsLost { get; set; }
 
@@ -161,6 +164,11 @@ internal sealed class History
                 case "look":
                     var seen = _byId[(worker, words[1])];
                     (seen.From, seen.To) = (seen.From ?? Number(words[2]), Number(words[2]));
+                    if (seen.To > seen.Signalled)
+                    {
+                        Add(new("loss signal", $"worker {worker}: {seen.Kind} '{seen.Name}' (token {seen.Token}) was believed {(seen.To - seen.Signalled) / 1e6:0.000} ms after its loss was told", seen.To, (seen.Kind, seen.Name)));
+                    }
+
                     break;
                 case "end":
                     _byId[(worker, words[1])].HasEnded = true;
@@ -172,9 +180,10 @@ internal sealed class History
                     _byId[(worker, words[1])].IsForgotten = true;
                     break;
                 case "lost":
-                    _byId[(worker, words[1])].IsLost = true;
-                    _byId[(worker, words[1])].IsForgotten |= words.ElementAtOrDefault(3) == "forgotten";
-                    _lossLatencies.Add(double.Parse(words[2], CultureInfo.InvariantCulture));
+                    var lost = _byId[(worker, words[1])];
+                    (lost.IsLost, lost.Signalled) = (true, Number(words[2]));
+                    lost.IsForgotten |= words.ElementAtOrDefault(4) == "forgotten";
+                    _lossLatencies.Add(double.Parse(words[3], CultureInfo.InvariantCulture));
                     break;
                 case "adding":
                     Count(words, asked: 1, made: 0);

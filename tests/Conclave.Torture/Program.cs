@@ -29,6 +29,7 @@ if (args is ["--help" or "-h" or "help", ..])
           --fault KIND         lay only this one, as reports call it; may be given several times. Some are laid only when they are asked for: a kind that is not there
                                tells which there are
           --calm TIME          for how long nothing is wrong at first, which shows what operations cost (3s)
+          --prompt TIME        how long half of those who wait for something that is free may wait meanwhile (0.25s)
           --pace TIME          the time between two faults, on average, where they overlap (0.5s)
           --first              stop with the first violation
           --seed N             of all that is drawn; the order of events is still the machine's

@@ -44,6 +44,9 @@ internal sealed record Settings
     /// <summary>How long nothing is wrong at first, at least.</summary>
     public TimeSpan Calm { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long half of those who wait for something that is free may wait, while nothing is wrong.</summary>
+    public TimeSpan Prompt { get; init; } = TimeSpan.FromSeconds(0.25);
+
     /// <summary>The time between two faults, on average, where they overlap.</summary>
     public TimeSpan Pace { get; init; } = TimeSpan.FromSeconds(0.5);
 
@@ -69,6 +72,7 @@ internal sealed record Settings
                 $"./torture --engine {Engine} --profile {Profile.ToString().ToLowerInvariant()} --duration {Duration.TotalSeconds:0}s --workers {Workers} --seed {Seed}{(Fences ? "" : " --no-fence")}");
             command += TimeToLive is { } span ? Option("ttl", span) : "";
             command += Calm == ofDefault.Calm ? "" : Option("calm", Calm);
+            command += Prompt == ofDefault.Prompt ? "" : Option("prompt", Prompt);
             command += Pace == ofDefault.Pace ? "" : Option("pace", Pace);
             command += Exercises.SequenceEqual(ofDefault.Exercises) ? "" : string.Concat(Exercises.Select(e => $" --exercise {e}"));
             return command + string.Concat(Faults.Select(f => $" --fault \"{f}\"")) + (StopsAtFirst ? " --first" : "");
@@ -111,6 +115,9 @@ internal sealed record Settings
                     break;
                 case "--calm":
                     settings = settings with { Calm = Span(option, Value()) };
+                    break;
+                case "--prompt":
+                    settings = settings with { Prompt = Span(option, Value()) };
                     break;
                 case "--pace":
                     settings = settings with { Pace = Span(option, Value()) };

@@ -58,7 +58,7 @@ internal sealed class TortureRun
         await RecoverAsync("the start", crew, history, begun, bound, cancellationToken);
         var calm = await StayCalmAsync(arena, history, cancellationToken);
         string[] known = [.. arena.EndsSessionsEarlyAfter, StoreFaults.EndedByHand];
-        bool IsOver() => _settings.StopsAtFirst && IsBad(history, nemesis.Done, known);
+        bool IsOver() => _settings.StopsAtFirst && IsBad(history, nemesis.Done, arena.TimeToLive, known);
         await LayFaultsAsync(nemesis, crew, history, bound, begun, IsOver, cancellationToken);
         foreach (var step in (Func<Task>[])
         [
@@ -71,7 +71,7 @@ internal sealed class TortureRun
             }
         }
 
-        int early = CheckHistory(history, resource, nemesis.Done, known);
+        int early = CheckHistory(history, resource, nemesis.Done, arena.TimeToLive, known);
         return new(
             _settings, arena.TimeToLive, bound, crew.Started, history, [.. nemesis.Done.OrderBy(f => f.From)], _violations, [.. ClaimOracles.HandOvers(history.Holds)],
             _recoveries, early, resource.Stale, resource.Sums, calm.CommitsPerOperation, calm.WakeUpsPerOperation, begun, Now);
@@ -109,16 +109,16 @@ internal sealed class TortureRun
         }
 
         var cost = history.Cost - before;
-        _violations.AddRange(CostOracles.Check(cost, (Now - since) / 1e9, _settings.Workers, arena.TimeToLive, history.Holds, since));
+        _violations.AddRange(CostOracles.Check(cost, (Now - since) / 1e9, _settings.Workers, arena.TimeToLive, history.Holds, since, _settings.Prompt));
         return cost;
     }
 
     private bool HandsOver => _settings.Exercises.Any(e => e is "lock" or "leader" or "semaphore");
 
     /// <summary>Whether there is a violation that nothing can explain any more.</summary>
-    private bool IsBad(History history, IReadOnlyList<FaultRecord> faults, IReadOnlyCollection<string> known) =>
+    private bool IsBad(History history, IReadOnlyList<FaultRecord> faults, TimeSpan timeToLive, IReadOnlyCollection<string> known) =>
         _violations.Count > 0 || history.Wrongs.Count > 0
-        || ClaimOracles.Check(history.Holds).Concat(ClaimOracles.Epochs(history.Holds, _raised)).Any(v => Now - v.Around > Explained && !EarlyEnds.Explain(v, faults, known));
+        || ClaimOracles.Check(history.Holds).Concat(ClaimOracles.Epochs(history.Holds, _raised)).Any(v => Now - v.Around > Explained && !EarlyEnds.Explain(v, faults, timeToLive, known));
 
     private async Task<long> DisturbAsync(Nemesis nemesis, CancellationToken cancellationToken)
     {
@@ -252,9 +252,9 @@ internal sealed class TortureRun
     }
 
     /// <returns>How often claims overlapped because the engine ended a session early.</returns>
-    private int CheckHistory(History history, GuardedResource resource, IReadOnlyCollection<FaultRecord> faults, IReadOnlyCollection<string> early)
+    private int CheckHistory(History history, GuardedResource resource, IReadOnlyCollection<FaultRecord> faults, TimeSpan timeToLive, IReadOnlyCollection<string> early)
     {
-        var claims = ClaimOracles.Check(history.Holds).ToLookup(v => EarlyEnds.Explain(v, faults, early));
+        var claims = ClaimOracles.Check(history.Holds).ToLookup(v => EarlyEnds.Explain(v, faults, timeToLive, early));
         _violations.AddRange(claims[false]);
         _violations.AddRange(ClaimOracles.Epochs(history.Holds, _raised));
         _violations.AddRange(history.Wrongs);

@@ -165,6 +165,18 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Forgets all connections that there are, as a firewall or an address translation does: nothing of them gets through any more and nobody is told; new ones are
+    /// whole. Their ends get through.
+    /// </summary>
+    public void Forget()
+    {
+        foreach (var connection in _connections.Keys)
+        {
+            connection.Forget();
+        }
+    }
+
     /// <summary>Ends all connections as if both sides had closed them, with FIN.</summary>
     public void Close()
     {

@@ -9,6 +9,7 @@ internal sealed class ProxiedConnection(Socket client, Lane toServer, Lane toCli
     private readonly Socket _server = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private volatile bool _hasLost;
     private volatile Stranding? _stranding;
+    private volatile bool _isForgotten;
     private int _isEnding;
 
     public CancellationToken Ended => _ended.Token;
@@ -45,6 +46,12 @@ internal sealed class ProxiedConnection(Socket client, Lane toServer, Lane toCli
 
     /// <summary>How what the client has sent is still to reach the server, although the client is gone; null for a connection that is whole.</summary>
     public Stranding? Stranding => _stranding;
+
+    /// <summary>Whether nothing of it gets through any more, and nobody is told.</summary>
+    public bool IsForgotten => _isForgotten;
+
+    /// <summary>From now on nothing of it gets through, and nobody is told.</summary>
+    public void Forget() => _isForgotten = true;
 
     /// <summary>Ends the connection with RST.</summary>
     public void Reset() => End(reset: true);

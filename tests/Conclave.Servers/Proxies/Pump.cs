@@ -74,6 +74,12 @@ internal sealed class Pump(Socket from, Socket? to, Lane lane, ProxiedConnection
         while (true)
         {
             var fault = lane.Fault;
+            if (connection.IsForgotten && chunk.Length is > 0)
+            {
+                lane.Lost.Add(chunk.Length.Value);
+                return;
+            }
+
             if (fault.Passage == Passage.Held)
             {
                 await fault.Replaced.WaitAsync(connection.Ended);

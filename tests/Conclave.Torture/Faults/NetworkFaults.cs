@@ -13,12 +13,17 @@ internal static class NetworkFaults
     {
         // drawn here: what runs later runs beside the one who draws
         var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.4, 0.8));
+
+        // in time for a renewal, which is given up after a sixth of the time to live, or not
+        answer = some(0, 1) < some(0.5, 0.5) ? some(0.1, 0.16) : answer;
         yield return During("worker cut off", some(0.3, 2), p => p.Drop());
         yield return During("worker hears nothing", some(0.3, 2), p => p.Drop(Direction.ToClient));
         yield return During("worker is not heard", some(0.3, 2), p => p.Drop(Direction.ToServer));
         yield return During("worker's bytes held", some(0.3, 1.5), p => p.Hold());
         yield return During("worker delayed", some(0.5, 2), p => p.Delay(delay, jitter));
         yield return Fault.At("worker's connections reset", () => Each(p => p.Reset())) with { IsHarmless = true };
+
+        yield return Fault.At("worker's connections forgotten", () => Each(p => p.Forget()));
 
         // what is under way is lost again and again, on one way or the other, and the session goes on
         yield return Again("worker's answers lost", some(0.3, 2), () => BlinkAsync(Direction.ToClient));
@@ -40,11 +45,11 @@ internal static class NetworkFaults
                 p.Restore();
                 p.Delay(firstAnswer, only: Direction.ToClient);
             }),
-            (some(0.9, 1.5), p => p.Drop(Direction.ToServer)),
+            (some(0.9, 2.5), p => p.Drop(Direction.ToServer)),
             (some(1.5, 2), p => p.Restore()),
         ]);
         yield return During("worker silent for a moment", some(0.1, 0.25), p => p.Drop()) with { IsSpecial = true, IsHarmless = true };
-        yield return During("worker cut off for long", TimeSpan.FromSeconds(25), p => p.Drop()) with { IsSpecial = true };
+        yield return During("worker cut off for long", TimeSpan.FromSeconds(40), p => p.Drop()) with { IsSpecial = true };
 
         Fault During(string kind, TimeSpan span, Action<FaultProxy> act) => Fault.During(kind, span, () => Each(act), () => Each(p => p.Restore())) with { Exclusive = proxies };
 

@@ -89,7 +89,7 @@ internal static class ClaimOracles
                 yield return new(
                     "mutual exclusion",
                     $"{name.Kind} '{name.Name}': workers {latest.Worker} (token {latest.Token}) and {hold.Worker} (token {hold.Token}) both believed for {overlap:0.000} ms",
-                    hold.From, name, [latest]);
+                    hold.From, name, [latest], Math.Min(latest.To, hold.To));
             }
 
             latest = latest is null || hold.To > latest.To ? hold : latest;

@@ -25,9 +25,6 @@ internal static class CostOracles
     // a renewal comes every third of the time to live; twice as many for early ones
     private const double MostRenewals = 2;
 
-    // far above what any engine takes, on a busy machine too, and far below what a second's poll takes on average
-    private const double MedianSeconds = 0.25;
-
     private const double TenthSeconds = 1;
 
     // below the five seconds after which a hint that was lost is made good
@@ -42,7 +39,10 @@ internal static class CostOracles
     /// <param name="timeToLive">Of a session.</param>
     /// <param name="holds">Every claim so far.</param>
     /// <param name="since">When it began.</param>
-    public static IEnumerable<Violation> Check(Cost cost, double seconds, int workers, TimeSpan timeToLive, IReadOnlyList<Hold> holds, long since)
+    /// <param name="prompt">
+    /// How long half of those who wait for something that is free may wait: far above what an engine takes, on a busy machine too, and below what a poll takes.
+    /// </param>
+    public static IEnumerable<Violation> Check(Cost cost, double seconds, int workers, TimeSpan timeToLive, IReadOnlyList<Hold> holds, long since, TimeSpan prompt)
     {
         if (cost.CommitsPerOperation > MostPerOperation || cost.WakeUpsPerOperation > MostPerOperation)
         {
@@ -58,9 +58,9 @@ internal static class CostOracles
         foreach (var (what, waits) in new[] { ("lock or a leadership", HandOvers(holds, since)), ("permit", FreePermits(holds, since)) })
         {
             double[] sorted = [.. waits.Order()];
-            if (sorted.Length >= Enough && (sorted[sorted.Length / 2] > MedianSeconds || sorted[sorted.Length * 9 / 10] > TenthSeconds || sorted[^1] > LongestSeconds))
+            if (sorted.Length >= Enough && (sorted[sorted.Length / 2] > prompt.TotalSeconds || sorted[sorted.Length * 9 / 10] > TenthSeconds || sorted[^1] > LongestSeconds))
             {
-                yield return new("cost", Text($"of {sorted.Length} who waited for a {what}, half waited {sorted[sorted.Length / 2]:0.00} s or more after it was free, a tenth {sorted[sorted.Length * 9 / 10]:0.00} s, one {sorted[^1]:0.00} s, while nothing was wrong; expected at most {MedianSeconds}, {TenthSeconds} and {LongestSeconds} s"));
+                yield return new("cost", Text($"of {sorted.Length} who waited for a {what}, half waited {sorted[sorted.Length / 2]:0.00} s or more after it was free, a tenth {sorted[sorted.Length * 9 / 10]:0.00} s, one {sorted[^1]:0.00} s, while nothing was wrong; expected at most {prompt.TotalSeconds}, {TenthSeconds} and {LongestSeconds} s"));
             }
         }
     }

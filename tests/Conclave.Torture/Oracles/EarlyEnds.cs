@@ -15,9 +15,11 @@ internal static class EarlyEnds
     /// </summary>
     /// <param name="violation">The violation.</param>
     /// <param name="faults">What was done.</param>
+    /// <param name="timeToLive">Of a session: who does not hear of its end believes in it no longer than that.</param>
     /// <param name="kinds">The faults after which the engine does it; none for one that never does.</param>
-    public static bool Explain(Violation violation, IEnumerable<FaultRecord> faults, IReadOnlyCollection<string> kinds) =>
+    public static bool Explain(Violation violation, IEnumerable<FaultRecord> faults, TimeSpan timeToLive, IReadOnlyCollection<string> kinds) =>
         violation is { Earlier: { } earlier, Around: { } at } && earlier.Any(h => h.IsForgotten)
+        && !((violation.Until - at) / 1e9 > timeToLive.TotalSeconds)
         && faults.Any(f => kinds.Contains(f.Kind) && Begins(f) <= at && (at - f.To) / 1e9 <= AfterSeconds);
 
     // the servers' defect shows when the fault is over; who ends a session has done so at once

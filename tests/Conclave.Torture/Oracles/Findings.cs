@@ -6,7 +6,8 @@ namespace Conclave.Torture;
 /// <param name="Around">When; null where that says nothing.</param>
 /// <param name="Name">The claim's kind and name, where there is one.</param>
 /// <param name="Earlier">Who believed in a claim when somebody else was let in, where that is what is wrong.</param>
-internal sealed record Violation(string Oracle, string What, long? Around = null, (string Kind, string Name)? Name = null, IReadOnlyList<Hold>? Earlier = null);
+/// <param name="Until">When the first of them believed no longer.</param>
+internal sealed record Violation(string Oracle, string What, long? Around = null, (string Kind, string Name)? Name = null, IReadOnlyList<Hold>? Earlier = null, long? Until = null);
 
 /// <summary>A gap between one holder and the next while somebody waited.</summary>
 /// <param name="Kind">What kind of claim.</param>

@@ -15,6 +15,7 @@ internal sealed partial class Exercises
 
     private Claim? _anchor;
     private int _taken;
+    private int _alone;
 
     /// <summary>Leads until it has led for long enough, or as long as it is allowed to: who loses the leadership campaigns again by itself.</summary>
     private async Task RunAsync(CancellationToken finish)
@@ -58,17 +59,41 @@ internal sealed partial class Exercises
         using (var cancelled = new CancellationTokenSource())
         {
             var other = client.Lock(name).AcquireAsync(cancelled.Token).AsTask();
-            var release = ReleaseAsync(held);
+            var release = DisposeAsync(held);
             await cancelled.CancelAsync();
             await DisposeQuietlyAsync(other);
             await release;
         }
 
         // shows whether what was given up is gone
-        await ReleaseAsync(await second.Lock(name).AcquireAsync(CancellationToken.None));
+        await DisposeAsync(await second.Lock(name).AcquireAsync(CancellationToken.None));
         await FollowAsync();
         journal.Tell($"did try");
         await PauseAsync(30);
+    }
+
+    /// <summary>A name that nobody else wants and nobody has ever wanted: the store answers, or the operation timeout ends the acquire.</summary>
+    private async Task AloneAsync(CancellationToken finish)
+    {
+        finish.ThrowIfCancellationRequested();
+        long called = journal.Now;
+        try
+        {
+            await DisposeAsync(await client.Lock($"alone{Environment.ProcessId}-{_alone++}").AcquireAsync(CancellationToken.None));
+            journal.Tell($"did alone");
+        }
+        finally
+        {
+            // a process that is stopped, and a store that says how long it refuses, take their time
+            double took = (journal.Now - called) / 1e9;
+            double longest = ((2 * OperationTimeout) + (timeToLive * 4)).TotalSeconds;
+            if (took > longest)
+            {
+                journal.Wrong("waits", $"to take and release a name that nobody wants took {took:0.0} s; the operation timeout is {OperationTimeout.TotalSeconds:0} s");
+            }
+        }
+
+        await PauseAsync(60);
     }
 
     /// <summary>One client follows the other at a name that nobody else wants and nobody gives up.</summary>
@@ -95,9 +120,9 @@ internal sealed partial class Exercises
         if (await client.Lock(name).TryAcquireAsync(cancellationToken: CancellationToken.None) is { } next)
         {
             _taken = 0;
-            await next.DisposeAsync();
+            await DisposeAsync(next);
         }
-        else if (wasReleased == true && ++_taken >= 3)
+        else if (wasReleased == true && ++_taken >= 2)
         {
             // once may be a clock that is disturbed at this moment
             journal.Wrong("release", $"'{name}' was still taken after a release that was confirmed, {_taken} times in a row");
@@ -173,8 +198,8 @@ internal sealed partial class Exercises
         return wasOurs;
     }
 
-    /// <summary>A claim is lost: its signal must come. Half of those who lose one forget to dispose it, and nobody may have to wait for that.</summary>
-    private async Task LostAsync(Claim claim)
+    /// <summary>A claim is lost: its signal must come, and it must stay lost. Half of those who lose one forget to dispose it, and nobody may have to wait for that.</summary>
+    private async Task LostAsync(long id, Claim claim)
     {
         long since = journal.Now;
         while (!claim.Lost.IsCancellationRequested && (journal.Now - since) / 1e9 < SignalPatience.TotalSeconds)
@@ -185,6 +210,12 @@ internal sealed partial class Exercises
         if (!claim.Lost.IsCancellationRequested)
         {
             journal.Wrong("loss signal", $"a claim was lost, and {SignalPatience.TotalSeconds:0} s later its signal had not come");
+        }
+
+        // an answer that was under way may still come
+        for (int i = 0; i < 20 && !Look(id, claim); i++)
+        {
+            await Task.Delay(Step, TimeProvider.System);
         }
 
         if (random.Next(2) == 0)

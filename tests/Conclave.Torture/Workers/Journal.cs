@@ -10,7 +10,7 @@ namespace Conclave.Torture;
 /// look ID WHEN                                      its holder looked, and believed in it
 /// end ID WHEN HOW [forgotten]                       its holder stops believing: released, lost; the store no longer knew its session
 /// gone ID                                           its holder released it, and heard that it had been lost
-/// lost ID LATE_MS [forgotten]                       its Lost signal came, so much after its last safe moment was over
+/// lost ID WHEN LATE_MS [forgotten]                  its Lost signal came, so much after its last safe moment was over
 /// adding KIND NAME, added KIND NAME                 one is added to a counter, an entry of a map, or what an ownership is about; it is known to have been added
 /// conflict KIND NAME                                it is known not to have been added
 /// write NAME OUTCOME                                a write to the guarded resource: accepted, refused

@@ -73,7 +73,7 @@ internal sealed class LossWatch : IDisposable
         long now = _journal.Now;
         if (_watched.TryRemove(id, out var watched))
         {
-            _journal.Tell($"lost {id} {(watched.Since is { } since ? (now - since) / 1e6 : 0)}{Cause(watched.Claim)}");
+            _journal.Tell($"lost {id} {now} {(watched.Since is { } since ? (now - since) / 1e6 : 0)}{Cause(watched.Claim)}");
         }
     }
 

@@ -40,7 +40,7 @@ internal static class Worker
             foreach (string name in chosen.SelectMany(c => Enumerable.Repeat(c, Exercises.All[c].Loops)))
             {
                 var resource = await ResourceClient.ConnectAsync(resourcePath);
-                var mine = new Exercises(client, second, journal, resource, losses, new Random(random.Next()));
+                var mine = new Exercises(client, second, journal, resource, losses, options.SessionTimeToLive, new Random(random.Next()));
                 loops.Add(Task.Run(() => LoopAsync(Exercises.All[name].RunAsync, mine, resource, journal, finish.Token)));
             }
 

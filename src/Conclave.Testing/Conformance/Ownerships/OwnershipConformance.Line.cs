@@ -17,7 +17,7 @@ public static partial class OwnershipConformance
         int before = client.Store.Commits;
         var held = await OwnAsync(rig, Calm(client)).ConfigureAwait(false);
         rig.CheckCount(1, client.Store.Commits - before, "the commits of owning what is free");
-        var seen = await rig.EventuallyAsync(Calm(client).InspectAsync("x").AsTask(), "a look ends").ConfigureAwait(false);
+        var seen = await LookAsync(rig).ConfigureAwait(false);
         Check.That(seen.Owner!.StartsWith("me#", StringComparison.Ordinal) && seen.Waiters.IsEmpty, $"the record tells who owns, not '{seen.Owner}'");
         Check.Equal("me", held.Owner, "the owner");
         Check.Equal("x", held.Key, "the key");
@@ -98,7 +98,7 @@ public static partial class OwnershipConformance
             waiting.Add(await LineUpAsync(rig, Calm(client), waiting.Count + 1).ConfigureAwait(false));
         }
 
-        var seen = await rig.EventuallyAsync(Calm(clients[0]).InspectAsync("x").AsTask(), "a look ends").ConfigureAwait(false);
+        var seen = await LookAsync(rig).ConfigureAwait(false);
         Check.Keys(Enumerable.Range(1, 4).Select(i => $"waiter {i}"), seen.Waiters.Select(w => w[..w.IndexOf('#', StringComparison.Ordinal)]), "who waits, in order");
         int before = clients.Sum(c => c.Store.Commits);
         while (waiting.Count > 0)

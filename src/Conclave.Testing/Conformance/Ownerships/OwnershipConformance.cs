@@ -54,6 +54,16 @@ public static partial class OwnershipConformance
     /// <summary>Intervals that pass in a case.</summary>
     private static OwnerOptions Quick(ClaimRig rig) => new() { RefreshInterval = Interval(rig), AcquireInterval = Interval(rig) / 4 };
 
+    /// <summary>A look past chaos: what is told, and not whether the store answers, is what a case asks for.</summary>
+    private static async Task<OwnershipSnapshot> LookAsync(ClaimRig rig)
+    {
+        var looking = new ConclaveClient(rig.Behind, new() { LeaveStoreOpen = true, TimeProvider = rig.Clock });
+        await using (looking.ConfigureAwait(false))
+        {
+            return await looking.Owner(Prefix).InspectAsync("x").ConfigureAwait(false);
+        }
+    }
+
     /// <summary>An owner whose refreshes are far away: what happens meanwhile needs none.</summary>
     private static MostlyCorrectOwner Calm(RigClient client) => client.Client.Owner(Prefix, new() { RefreshInterval = TimeSpan.FromMinutes(2), AcquireInterval = TimeSpan.FromMinutes(1) });
 
