@@ -41,13 +41,13 @@ internal static class Hunts
         ["timed-out-waiter-stays"] = On("redis", "try", "epoch raised"),
         ["leave-not-repeated"] = On("redis", "lock try", "worker's requests lost"),
         ["leave-given-up"] = On("redis", "lock try", "worker's requests lost; worker's answers lost"),
-        ["leave-not-awaited"] = On("etcd", "try", "epoch raised"),
+        ["leave-not-awaited"] = On("redis", "try", "worker delayed"),
         ["release-deletes-the-head"] = On("redis", "lock", "worker's answers lost; worker stopped"),
         ["release-of-what-was-touched"] = On("redis", "semaphore", "worker's answers lost"),
         ["claim-number-reused"] = On("redis", "semaphore", "epoch raised"),
         ["release-of-lost-says-ours"] = On("redis", "lock", "session ended by hand; worker stopped"),
         ["release-of-unknown-says-lost"] = On("redis", "try", "worker's answers lost"),
-        ["dispose-throws"] = On("redis", "try alone", "worker cut off for long", "--ttl", "30s"),
+        ["dispose-throws"] = On("redis", "hold lock", "worker cut off for long", "--ttl", "30s", "--duration", "60s"),
         ["operation-timeout-ignored"] = On("redis", "alone", "worker cut off for long"),
 
         // turns within a process: what a crash or an outage leaves of them
@@ -57,9 +57,9 @@ internal static class Hunts
         ["local-gate-kept-by-the-lost"] = On("redis", "lock", "worker stopped"),
 
         // sessions
-        ["open-counts-from-the-answer"] = On("etcd", "hold", "worker comes back to late answers, then nothing", 3, "--duration", "120s"),
+        ["open-counts-from-the-answer"] = On("etcd", "hold", "worker comes back to late answers, then nothing", 6, "--ttl", "4s", "--duration", "120s"),
         ["renewal-counts-from-the-answer"] = On("etcd", "hold", "worker's answers late, then nothing", "--ttl", "10s", "--duration", "120s"),
-        ["late-renewal-revives"] = On("redis", "hold", "worker's bytes held; worker cut off"),
+        ["late-renewal-revives"] = On("redis", "hold", "worker's bytes held", 4, "--pace", "0.2s", "--duration", "90s"),
         ["held-by-the-timer"] = On("sqlite", "lock leader", "worker stopped"),
         ["wall-clock-jump-kills"] = On("redis", "lock leader", "worker's wall clock stepped", "--profile", "liveness"),
         ["gone-but-believed"] = On("redis", "leader", "session ended by hand"),
@@ -84,7 +84,6 @@ internal static class Hunts
 
         // SQLite
         ["sqlite-touches-nothing"] = On("sqlite", "leader", "epoch raised", "--prompt", "0.1s"),
-        ["sqlite-announces-before-the-commit"] = On("sqlite", "leader", "epoch raised", "--prompt", "0.1s"),
         ["sqlite-conditions-outside"] = On("sqlite", "map counter", "worker stopped"),
         ["sqlite-revisions-begin-anew"] = On("sqlite", "lock", "worker killed"),
         ["sqlite-renewal-is-short"] = On("sqlite", "hold", "worker stopped", "--duration", "60s"),
@@ -106,6 +105,7 @@ internal static class Hunts
         ["rule-mismatch-ignored"] = Api,
         ["sqlite-dead-session-accepted"] = "every put of a tool asks for its session's gate too, which has gone with the session",
         ["renewal-hangs"] = "the connections of every engine have time limits of their own, and end what hangs",
+        ["sqlite-announces-before-the-commit"] = "another process takes longer to wake up than the commit to be visible",
         ["sqlite-closed-session-lives"] = "a process that has gone takes all its sessions along, closed or not",
         ["session-gone-but-waiting"] = "a waiter hears of it after five seconds at the latest, which is within every bound",
         ["local-gate-lifo"] = OneProcess,

@@ -12,7 +12,7 @@ internal static class NetworkFaults
     public static IEnumerable<Fault> Of(IReadOnlyList<FaultProxy> proxies, Func<double, double, TimeSpan> some)
     {
         // drawn here: what runs later runs beside the one who draws
-        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.4, 0.8));
+        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.25, 0.6));
 
         // in time for a renewal, which is given up after a sixth of the time to live, or not
         answer = some(0, 1) < some(0.5, 0.5) ? some(0.1, 0.16) : answer;
