@@ -19,7 +19,7 @@ internal static class Hunts
 
         // the queue
         ["permits-wake-the-herd"] = On("redis", "semaphore", "epoch raised", workers: 20),
-        ["permits-are-not-announced"] = On("redis", "semaphore", "epoch raised", workers: 8),
+        ["permits-are-not-announced"] = On("redis", "semaphore", "epoch raised", 8, "--calm", "20s"),
         ["permits-are-announced-with-a-new-entry"] = On("etcd", "semaphore", "worker's requests late", workers: 8),
         ["quiet-work-ends-the-run"] = On("redis", "run", "worker stopped"),
         ["phantom-grant"] = On("redis", "lock", "session ended by hand"),

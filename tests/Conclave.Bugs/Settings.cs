@@ -25,7 +25,7 @@ internal sealed record Settings
           --no-baseline        do not run the kit, or the same torture, without a bug
           --show               show what the cases saw
           --keep               keep the folder of the test build
-          --save               write the table to bench/BUGS.md, or with --campaign to docs/torture/bugs.md
+          --save               write the table to bench/BUGS.md, or with --campaign to docs/torture/bugs.md, where the others stay as they were
 
         Exit code: 0 when every bug was caught, 1 when one survived or the kit fails without a bug, 2 for wrong options.
         """;

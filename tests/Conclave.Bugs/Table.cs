@@ -23,14 +23,15 @@ internal static class Table
         output.WriteLine($"{outcomes.Count(o => o.IsCaught)} of {outcomes.Count} bugs caught");
     }
 
-    /// <summary>Writes <c>bench/BUGS.md</c>, or <c>docs/torture/bugs.md</c>.</summary>
+    /// <summary>Writes <c>bench/BUGS.md</c>, or <c>docs/torture/bugs.md</c>, where what was not looked for now stays as it was.</summary>
     public static async Task SaveAsync(IReadOnlyList<Outcome> outcomes, Settings settings, CancellationToken cancellationToken)
     {
+        string file = Path.Combine(settings.Root, settings.InCampaigns ? "docs/torture/bugs.md" : "bench/BUGS.md");
         using var page = new StringWriter(CultureInfo.InvariantCulture);
         page.WriteLine(settings.InCampaigns ? "# Results of `./bugs --campaign`" : "# Results of `./bugs`");
         page.WriteLine();
         page.WriteLine((settings.InCampaigns
-            ? "Every deliberate bug that concerns real processes, and the oracles of `./torture` that told of it. Each was looked for where it should show, and a catch counts only if the same run without the bug is clean."
+            ? "Every deliberate bug that concerns real processes, and the oracles of `./torture` that told of it. Each was looked for where it should show, and a catch counts only if the same run without the bug is clean. `./bugs --campaign --save NAME` looks for one again."
             : "Every deliberate bug, and the case of the conformance kit that caught it first.") + " `./bugs --list` says what each one does.");
         page.WriteLine();
         string processor = File.Exists("/proc/cpuinfo")
@@ -38,32 +39,44 @@ internal static class Table
         page.WriteLine($"- machine: {Environment.ProcessorCount} processors, {processor}, {RuntimeInformation.OSDescription}");
         page.WriteLine($"- runtime: {RuntimeInformation.FrameworkDescription}, Release");
         string date = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        page.WriteLine($"- date: {date}, commit {await CommitAsync(settings, cancellationToken)}");
-        page.WriteLine();
-        Write(outcomes, settings, page);
+        string commit = await CommitAsync(settings, cancellationToken);
         if (settings.InCampaigns)
         {
-            WriteHunts(outcomes, page);
+            page.WriteLine();
+            WriteHunts(outcomes, File.Exists(file) ? await File.ReadAllLinesAsync(file, cancellationToken) : [], $"{date}, {commit}", page);
+        }
+        else
+        {
+            page.WriteLine($"- date: {date}, commit {commit}");
+            page.WriteLine();
+            Write(outcomes, settings, page);
         }
 
-        await File.WriteAllTextAsync(Path.Combine(settings.Root, settings.InCampaigns ? "docs/torture/bugs.md" : "bench/BUGS.md"), page.ToString(), cancellationToken);
+        await File.WriteAllTextAsync(file, page.ToString(), cancellationToken);
     }
 
-    private static void WriteHunts(IReadOnlyList<Outcome> outcomes, StringWriter page)
+    private static void WriteHunts(IReadOnlyList<Outcome> outcomes, string[] before, string when, StringWriter page)
     {
-        page.WriteLine();
-        page.WriteLine("## Where they were looked for");
-        page.WriteLine();
-        page.WriteLine("`./bugs --campaign NAME` builds the sources with the bugs in them, and does this to one of them; the same command shows a Conclave without bugs that it has nothing to fear.");
-        page.WriteLine();
-        page.WriteLine("| bug | `./torture` | seed |");
-        page.WriteLine("|---|---|---|");
-        foreach (var outcome in outcomes)
+        page.WriteLine("| bug | oracle that saw it | what it saw | seconds | `./torture` | date, commit |");
+        page.WriteLine("|---|---|---|---|---|---|");
+        var (caught, all) = (0, 0);
+        foreach (var (name, hunt) in Hunts.All)
         {
-            var hunt = Hunts.All[outcome.Bug.Name];
-            page.WriteLine($"| {outcome.Bug.Name} | `--engine {outcome.Engine} {string.Join(' ', hunt.Arguments.Select(a => a.Contains(' ', StringComparison.Ordinal) ? $"\"{a}\"" : a))}` | {outcome.Catches.Select(c => $"{c.Seed}").FirstOrDefault("")} |");
+            string? row = before.FirstOrDefault(l => l.StartsWith($"| {name} |", StringComparison.Ordinal));
+            if (outcomes.FirstOrDefault(o => o.Bug.Name == name) is { } outcome)
+            {
+                var (seen, seed) = outcome.Catches is [var first, ..] ? (Short(first.Seen), $" --seed {first.Seed}") : ("", "");
+                string arguments = string.Join(' ', hunt.Arguments.Select(a => a.Contains(' ', StringComparison.Ordinal) ? $"\"{a}\"" : a));
+                row = string.Create(CultureInfo.InvariantCulture, $"| {name} | {Names(outcome)} | {seen} | {outcome.Elapsed.TotalSeconds:F0} | `--engine {outcome.Engine}{seed} {arguments}` | {when} |");
+            }
+
+            row ??= $"| {name} | **not looked for yet** | | | | |";
+            page.WriteLine(row);
+            (caught, all) = (caught + (row.Contains("**", StringComparison.Ordinal) ? 0 : 1), all + 1);
         }
 
+        page.WriteLine();
+        page.WriteLine($"{caught} of {all} bugs caught");
         page.WriteLine();
         page.WriteLine("## Those that do not concern real processes");
         page.WriteLine();

@@ -32,6 +32,9 @@ internal static class CostOracles
 
     private const int Enough = 10;
 
+    // of fewer, the slowest tenth is one or two that met a busy processor
+    private const int EnoughForTenths = 30;
+
     /// <summary>Judges a calm time.</summary>
     /// <param name="cost">What was spent in it.</param>
     /// <param name="seconds">How long it was.</param>
@@ -58,7 +61,7 @@ internal static class CostOracles
         foreach (var (what, waits) in new[] { ("lock or a leadership", HandOvers(holds, since)), ("permit", FreePermits(holds, since)) })
         {
             double[] sorted = [.. waits.Order()];
-            if (sorted.Length >= Enough && (sorted[sorted.Length / 2] > prompt.TotalSeconds || sorted[sorted.Length * 9 / 10] > TenthSeconds || sorted[^1] > LongestSeconds))
+            if (sorted.Length >= Enough && (sorted[sorted.Length / 2] > prompt.TotalSeconds || (sorted.Length >= EnoughForTenths && sorted[sorted.Length * 9 / 10] > TenthSeconds) || sorted[^1] > LongestSeconds))
             {
                 yield return new("cost", Text($"of {sorted.Length} who waited for a {what}, half waited {sorted[sorted.Length / 2]:0.00} s or more after it was free, a tenth {sorted[sorted.Length * 9 / 10]:0.00} s, one {sorted[^1]:0.00} s, while nothing was wrong; expected at most {prompt.TotalSeconds}, {TenthSeconds} and {LongestSeconds} s"));
             }
