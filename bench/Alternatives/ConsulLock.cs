@@ -21,8 +21,10 @@ internal sealed class ConsulLock : PollingLock
     public static async Task<ConsulLock> ConnectAsync(StoreHost host, TimeSpan timeToLive, TimeSpan pause)
     {
         var made = new ConsulLock(host, pause);
-        var wanted = new JsonObject { ["TTL"] = $"{(int)timeToLive.TotalSeconds}s", ["LockDelay"] = "0s" };
-        using var response = await made._http.PutAsJsonAsync("v1/session/create", wanted);
+
+        // with a length: Consul takes a body without one for none, and says nothing
+        using var wanted = new StringContent($"{{\"TTL\":\"{(int)timeToLive.TotalSeconds}s\",\"LockDelay\":\"0s\"}}");
+        using var response = await made._http.PutAsync("v1/session/create", wanted);
         response.EnsureSuccessStatusCode();
         made._session = (string)(await response.Content.ReadFromJsonAsync<JsonObject>())!["ID"]!;
         made._renewing = made.RenewAsync(timeToLive / 3);

@@ -122,7 +122,7 @@ internal static class HandOffBenchmark
             var theirs = Results[(engine, count, kind)];
             string how = engine == "etcd" ? "etcd's own lock service" : $"by hand, tried every {kind["hand".Length..]} ms";
             var ratio = RatioOf(rounds[kind], rounds["ours"], theirs.P50 / ours.P50);
-            string what = $"{engine}: the same beside {how}, {count} processes";
+            string what = $"{engine}: {how} beside that, {count} processes";
             string got = Report.Of($"{ratio.Median:0.0#} × as long by hand (p50 {ours.P50:0.00} ms, {theirs.P50:0.0#} ms; p99 {ours.P99:0.0} ms, {theirs.P99:0.0} ms; until all had it {ours.Total:0} ms, {theirs.Total:0} ms)");
             if (count == 2 && kind == $"hand{ByHand}" && (engine is "redis" or "postgres"))
             {

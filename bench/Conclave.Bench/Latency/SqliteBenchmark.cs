@@ -46,7 +46,7 @@ internal static class SqliteBenchmark
     /// <summary>The least that two writes cost with the engine's own settings: one row put, the same row deleted, each in its own transaction.</summary>
     private sealed class BareTransactions : IDisposable
     {
-        private readonly sqlite3 _database;
+        private readonly BareSqlite _file;
         private readonly sqlite3_stmt _begin;
         private readonly sqlite3_stmt _put;
         private readonly sqlite3_stmt _delete;
@@ -55,13 +55,13 @@ internal static class SqliteBenchmark
 
         public BareTransactions(string file)
         {
-            Batteries_V2.Init();
-            Check(raw.sqlite3_open(file, out _database));
-            Check(raw.sqlite3_exec(_database, "PRAGMA page_size=2048; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8000; CREATE TABLE t(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID"));
-            _begin = Prepare("BEGIN IMMEDIATE");
-            _put = Prepare("INSERT OR REPLACE INTO t(key, value) VALUES (?, ?)");
-            _delete = Prepare("DELETE FROM t WHERE key = ?");
-            _commit = Prepare("COMMIT");
+            _file = new(
+                file,
+                "PRAGMA page_size=2048; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8000; CREATE TABLE t(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID");
+            _begin = _file.Prepare("BEGIN IMMEDIATE");
+            _put = _file.Prepare("INSERT OR REPLACE INTO t(key, value) VALUES (?, ?)");
+            _delete = _file.Prepare("DELETE FROM t WHERE key = ?");
+            _commit = _file.Prepare("COMMIT");
             raw.sqlite3_bind_blob(_put, 2, new byte[40]);
         }
 
@@ -69,45 +69,15 @@ internal static class SqliteBenchmark
         {
             string key = Report.Of($"lock/bench/4f9d2c-{_next++}");
             raw.sqlite3_bind_text(_put, 1, key);
-            Run(_begin);
-            Run(_put);
-            Run(_commit);
+            _ = BareSqlite.RunAsync(_begin);
+            _ = BareSqlite.RunAsync(_put);
+            _ = BareSqlite.RunAsync(_commit);
             raw.sqlite3_bind_text(_delete, 1, key);
-            Run(_begin);
-            Run(_delete);
-            Run(_commit);
-            return Task.CompletedTask;
+            _ = BareSqlite.RunAsync(_begin);
+            _ = BareSqlite.RunAsync(_delete);
+            return BareSqlite.RunAsync(_commit);
         }
 
-        public void Dispose()
-        {
-            foreach (var statement in (sqlite3_stmt[])[_begin, _put, _delete, _commit])
-            {
-                statement.Dispose();
-            }
-
-            _database.Dispose();
-        }
-
-        private sqlite3_stmt Prepare(string sql)
-        {
-            Check(raw.sqlite3_prepare_v2(_database, sql, out var statement));
-            return statement;
-        }
-
-        private static void Run(sqlite3_stmt statement)
-        {
-            int code = raw.sqlite3_step(statement);
-            raw.sqlite3_reset(statement);
-            Check(code == raw.SQLITE_DONE ? raw.SQLITE_OK : code);
-        }
-
-        private static void Check(int code)
-        {
-            if (code != raw.SQLITE_OK)
-            {
-                throw new InvalidOperationException($"SQLite answered {code}.");
-            }
-        }
+        public void Dispose() => _file.Dispose();
     }
 }

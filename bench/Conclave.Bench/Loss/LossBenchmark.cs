@@ -148,8 +148,6 @@ internal static class LossBenchmark
             string milliseconds = Report.Of($"{TimeToLive.TotalMilliseconds}");
             var holders = await WorkerProcess.StartAsync(Times, i => ["hold", kind, engine.Uri("loss", proxy), names[i], milliseconds]);
 
-            // what they say next is that they hold
-            await Task.WhenAll(holders.Select(h => h.LineAsync()));
             var next = (await WorkerProcess.StartAsync(1, _ => ["hold", kind, engine.Uri("loss"), string.Join(',', names), milliseconds]))[0];
             return new(engine, what, names, proxy, holders, next);
         }
@@ -157,8 +155,13 @@ internal static class LossBenchmark
         /// <returns>Seconds from the event until each heard that it lost, and until the next one was in.</returns>
         public async Task<(double[] Lost, double[] Next)> RunAsync()
         {
-            // at any moment between two renewals
-            await Task.Delay(TimeToLive / 3 * (0.5 + Random.Shared.NextDouble()), TimeProvider.System);
+            // no sooner than all is prepared: where nobody renews, the time to live runs from here
+            _holders.ForEach(h => h.GoOn());
+            await Task.WhenAll(_holders.Select(h => h.LineAsync()));
+            _next.GoOn();
+
+            // until it waits; and at any moment between two renewals
+            await Task.Delay(TimeToLive / 3 * (0.4 + (0.6 * Random.Shared.NextDouble())), TimeProvider.System);
             long[] happened = new long[Times];
             await using var store = _engine.Open("loss");
             if (_event == Event.Cut)
@@ -170,7 +173,7 @@ internal static class LossBenchmark
             for (int i = 0; i < Times && _event != Event.Cut; i++)
             {
                 await Task.Delay(TimeToLive / 3 * Random.Shared.NextDouble() / Times, TimeProvider.System);
-                var session = _event == Event.Ended ? (await store.CommitAsync(new(reads: [Read.Scan($"lock/{_names[i]}/")]))).Reads[0][0].Session : null;
+                var session = _event == Event.Ended ? await HolderAsync(store, _names[i]) : null;
                 happened[i] = _clock.GetTimestamp();
                 if (_event == Event.Killed)
                 {
@@ -197,6 +200,10 @@ internal static class LossBenchmark
             await Task.WhenAny(Task.WhenAll([granting, .. losing]), Task.Delay(Patience, TimeProvider.System));
             return ([.. lost], [.. next]);
         }
+
+        // who came first
+        private static async Task<SessionId?> HolderAsync(IStore store, string name) =>
+            (await store.CommitAsync(new(reads: [Read.Scan($"lock/{name}/")]))).Reads[0].MinBy(e => e.CreateRevision)!.Session;
 
         public async ValueTask DisposeAsync()
         {

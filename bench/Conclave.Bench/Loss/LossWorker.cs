@@ -29,7 +29,8 @@ internal static class LossWorker
         }
 
         Console.WriteLine(clock.GetTimestamp());
-        _ = names.Split(',').Select(name => Task.Run(async () =>
+        await Console.In.ReadLineAsync();
+        var wanting = names.Split(',').Select(name => Task.Run(async () =>
         {
             if (client is null)
             {
@@ -43,8 +44,18 @@ internal static class LossWorker
             claim.Lost.Register(() => Say("lost", name));
         })).ToArray();
 
-        // until it is killed
-        await Console.In.ReadLineAsync();
+        // until it is killed, or done with; but not in silence where something failed
+        var told = Console.In.ReadLineAsync();
+        await foreach (var task in Task.WhenEach([.. wanting, told]))
+        {
+            if (task == told)
+            {
+                break;
+            }
+
+            await task;
+        }
+
         Environment.Exit(0);
         return 0;
     }

@@ -2,7 +2,6 @@ using Conclave.Etcd;
 using Conclave.Etcd.Messages;
 using Google.Protobuf;
 using Npgsql;
-using SQLitePCL;
 
 namespace Conclave.Bench;
 
@@ -48,21 +47,14 @@ internal static class BareMap
                     () => AskAsync("SELECT value FROM bare_map WHERE name = 'x'"),
                     () => AskAsync($"INSERT INTO bare_map VALUES ('x', '{Value}') ON CONFLICT (name) DO UPDATE SET value = excluded.value"));
             default:
-                Batteries_V2.Init();
-                raw.sqlite3_open(((SqliteEngine)engine).File("bare"), out var database);
-
                 // an entry of a map outlives a power cut, as ours does
-                raw.sqlite3_exec(database, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE bare(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID");
-                raw.sqlite3_prepare_v2(database, "SELECT value FROM bare WHERE name = 'x'", out var get);
-                raw.sqlite3_prepare_v2(database, $"INSERT OR REPLACE INTO bare VALUES ('x', '{Value}')", out var set);
-                return (() => StepAsync(get), () => StepAsync(set));
-        }
-    }
+                var file = new BareSqlite(
+                    ((SqliteEngine)engine).File("bare"), "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE bare(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID");
+                var get = file.Prepare("SELECT value FROM bare WHERE name = 'x'");
 
-    private static Task StepAsync(sqlite3_stmt statement)
-    {
-        raw.sqlite3_step(statement);
-        raw.sqlite3_reset(statement);
-        return Task.CompletedTask;
+                // another value each time: SQLite writes nothing where nothing differs
+                var set = file.Prepare("INSERT OR REPLACE INTO bare VALUES ('x', hex(randomblob(50)))");
+                return (() => BareSqlite.RunAsync(get), () => BareSqlite.RunAsync(set));
+        }
     }
 }

@@ -2,7 +2,6 @@ using Conclave.Etcd;
 using Conclave.Etcd.Messages;
 using Conclave.Redis;
 using Npgsql;
-using SQLitePCL;
 
 namespace Conclave.Bench;
 
@@ -49,17 +48,11 @@ internal static class KeepAlives
                 }
                 );
             default:
-                Batteries_V2.Init();
-                raw.sqlite3_open(((SqliteEngine)engine).File("bare"), out var database);
-                raw.sqlite3_exec(database, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; CREATE TABLE bare(id INTEGER PRIMARY KEY, until INTEGER); INSERT INTO bare VALUES (1, 0)");
-                raw.sqlite3_prepare_v2(database, "UPDATE bare SET until = until + 1 WHERE id = 1", out var statement);
-                return ("a bare prepared UPDATE of a row", () =>
-                {
-                    raw.sqlite3_step(statement);
-                    raw.sqlite3_reset(statement);
-                    return Task.CompletedTask;
-                }
-                );
+                var file = new BareSqlite(
+                    ((SqliteEngine)engine).File("bare"),
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; CREATE TABLE bare(id INTEGER PRIMARY KEY, until INTEGER); INSERT INTO bare VALUES (1, 0)");
+                var update = file.Prepare("UPDATE bare SET until = until + 1 WHERE id = 1");
+                return ("a bare prepared UPDATE of a row", () => BareSqlite.RunAsync(update));
         }
     }
 }

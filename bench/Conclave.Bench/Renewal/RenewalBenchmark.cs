@@ -115,7 +115,7 @@ internal static class RenewalBenchmark
     {
         int calls = Effort.Of(200, 20);
         await using var store = engine.Open("renew");
-        var session = (await store.OpenSessionAsync(TimeSpan.FromMinutes(10))).Id;
+        var session = (await store.OpenSessionAsync(TimeSpan.FromSeconds(30))).Id;
         var (name, callAsync) = await KeepAlives.ConnectAsync(engine);
         double[][] times = await Measure.InTurnsAsync(
             () => Measure.MedianAsync(async () => await store.RenewSessionAsync(session), calls), () => Measure.MedianAsync(callAsync, calls));

@@ -69,7 +69,7 @@ internal static class WaitersBenchmark
 
     private static void Row(string engine, string told, string kind, int waiters, double[] cost)
     {
-        string requests = kind == "hand50" ? Report.Of($"{cost[1]:0.0#} requests") : Report.Of($"{cost[1]:0.0#} commits, {cost[2]:0.0#} waits for hints");
+        string requests = kind == "hand50" ? Report.Of($"{cost[1]:0.0#} requests") : Report.Of($"{cost[1]:0.0#} commits, {cost[2]:0.0#} wake-ups for nothing");
         string waiting = waiters >= 100 && kind != "local" ? Report.Of($"; while all only wait: {cost[4]:#,0.#} requests/s") : "";
         string memory = waiters >= 100 ? Report.Of($"; memory of each who waits: {cost[3] / 1024:0.0} KiB here, {Math.Max(0, cost[5]) / 1024:0.0} KiB in the server") : "";
         Report.Row(
