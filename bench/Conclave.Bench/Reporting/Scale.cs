@@ -41,6 +41,8 @@ internal sealed class Scale
         >= 100 => Report.Of($"{value:#,0}"),
         >= 10 => Report.Of($"{value:0.#}"),
         >= 1 => Report.Of($"{value:0.##}"),
-        _ => Report.Of($"{value:0.####}"),
+        >= 0.1 => Report.Of($"{value:0.###}"),
+        >= 0.01 => Report.Of($"{value:0.####}"),
+        _ => Report.Of($"{value:0.#####}"),
     };
 }
