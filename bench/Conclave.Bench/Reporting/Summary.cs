@@ -35,7 +35,11 @@ internal static class Summary
         text.Append("# What Conclave costs, measured\n\n");
         text.Append("Made by `bench/run`, which measures all of it again; `bench/run --summary` makes this page again from the saved ones. A target that an earlier issue set is either reached or it is not, with the gap.\n\n");
         text.Append(Report.Of($"**{reached} of {rows.Length} targets are reached.**\n\n"));
-        text.Append("![Hand-off between two processes](overview.svg)\n\n");
+        if (File.Exists(Path.Combine(folder, "overview.svg")))
+        {
+            text.Append("![Hand-off between two processes](overview.svg)\n\n");
+        }
+
         text.Append("## Questions\n\n| question | command | reached | not reached | measured |\n|---|---|---|---|---|\n");
         foreach (var page in pages)
         {
