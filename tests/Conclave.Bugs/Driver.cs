@@ -7,8 +7,12 @@ internal sealed record Outcome(Bug Bug, string Engine, IReadOnlyList<Catch> Catc
 }
 
 /// <summary>Makes the test build, and looks for one bug after the other.</summary>
-internal sealed class Driver(Settings settings)
+internal sealed class Driver(Settings settings) : IDisposable
 {
+    private readonly SemaphoreSlim _saving = new(1);
+
+    public void Dispose() => _saving.Dispose();
+
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var bugs = BugList.All.Where(IsWanted).ToArray();
@@ -63,6 +67,7 @@ internal sealed class Driver(Settings settings)
         await Parallel.ForEachAsync(Enumerable.Range(0, bugs.Length), jobs, async (i, cancellation) =>
         {
             outcomes[i] = await (settings.InCampaigns ? LookInCampaignsAsync(campaign, bugs[i], cancellation) : LookForAsync(child, bugs[i], cancellation));
+            await SaveAsync([.. outcomes.OfType<Outcome>()], over: false);
             Say($"[{Interlocked.Increment(ref done)}/{bugs.Length}] {bugs[i].Name}: {Table.Describe(outcomes[i])}");
             if (settings.Shows && outcomes[i].Catches.Count > 0)
             {
@@ -71,12 +76,25 @@ internal sealed class Driver(Settings settings)
         });
 
         Table.Write(outcomes, settings, Console.Out);
-        if (settings.Saves)
-        {
-            await Table.SaveAsync(outcomes, settings, cancellationToken);
-        }
-
+        await SaveAsync(outcomes, over: true);
         return outcomes.All(o => o.IsCaught) ? 0 : 1;
+    }
+
+    /// <summary>A campaign takes long, and keeps what it has found so far; the kit's table is whole or not written.</summary>
+    private async Task SaveAsync(IReadOnlyList<Outcome> outcomes, bool over)
+    {
+        if (settings.Saves && (settings.InCampaigns || over))
+        {
+            await _saving.WaitAsync();
+            try
+            {
+                await Table.SaveAsync(outcomes, settings, CancellationToken.None);
+            }
+            finally
+            {
+                _saving.Release();
+            }
+        }
     }
 
     private bool IsWanted(Bug bug) =>

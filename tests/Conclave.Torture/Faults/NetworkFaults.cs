@@ -12,7 +12,9 @@ internal static class NetworkFaults
     public static IEnumerable<Fault> Of(IReadOnlyList<FaultProxy> proxies, Func<double, double, TimeSpan> some)
     {
         // drawn here: what runs later runs beside the one who draws
-        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.25, 0.6));
+        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.22, 0.3));
+
+        var cut = some(1.2, 1.6);
 
         // in time for a renewal, which is given up after a sixth of the time to live, or not
         answer = some(0, 1) < some(0.5, 0.5) ? some(0.1, 0.16) : answer;
@@ -36,18 +38,25 @@ internal static class NetworkFaults
             (some(1, 2), p => p.Restore()),
         ]);
 
-        // opens a session while answers are late
-        yield return Sequence("worker comes back to late answers, then nothing", () =>
-        [
-            (TimeSpan.FromMilliseconds(1), p => p.Drop()),
-            (some(1.2, 1.6), p =>
+        // opens a session while answers are late, takes something, and is not heard before it has renewed it
+        yield return Running("worker comes back to late answers, then nothing", (cut * 2) + (firstAnswer * 8), async over =>
+        {
+            Each(p => p.Drop());
+            await WaitAsync(cut, over);
+            Each(p =>
             {
                 p.Restore();
                 p.Delay(firstAnswer, only: Direction.ToClient);
-            }),
-            (some(0.9, 2.5), p => p.Drop(Direction.ToServer)),
-            (some(1.5, 2), p => p.Restore()),
-        ]);
+            });
+            long before = Passed();
+            for (long since = TimeProvider.System.GetTimestamp(); Passed() == before && TimeProvider.System.GetElapsedTime(since) < firstAnswer * 3 && !over.IsCancellationRequested;)
+            {
+                await WaitAsync(Blink / 2, over);
+            }
+
+            await WaitAsync(firstAnswer * (2 + Random.Shared.NextDouble()), over);
+            Each(p => p.Drop(Direction.ToServer));
+        });
         yield return During("worker silent for a moment", some(0.1, 0.25), p => p.Drop()) with { IsSpecial = true, IsHarmless = true };
         yield return During("worker cut off for long", TimeSpan.FromSeconds(40), p => p.Drop()) with { IsSpecial = true };
 
@@ -114,6 +123,8 @@ internal static class NetworkFaults
                 p.Restore();
             });
         }
+
+        long Passed() => proxies.Sum(p => p.Passed(Direction.ToServer));
 
         void Each(Action<FaultProxy> act)
         {
