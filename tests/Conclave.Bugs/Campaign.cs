@@ -10,7 +10,7 @@ internal sealed class Campaign(Workshop workshop, Settings settings)
     private readonly ConcurrentDictionary<string, Lazy<Task<ChildReport>>> _withoutBug = [];
 
     // faults, and then the bounds that a run waits for before it calls something missing
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(12);
 
     /// <summary>Whether nothing is wrong there without a bug, for 15 s of faults at least; several bugs may share the answer.</summary>
     public async Task<bool> IsCleanAsync(Hunt hunt, int seed, CancellationToken cancellationToken) =>

@@ -41,12 +41,12 @@ internal static class Hunts
         ["timed-out-waiter-stays"] = On("redis", "try", "epoch raised"),
         ["leave-not-repeated"] = On("redis", "lock try", "worker's requests lost"),
         ["leave-given-up"] = On("redis", "lock try", "worker's requests lost; worker's answers lost"),
-        ["leave-not-awaited"] = On("redis", "try", "worker delayed"),
+        ["leave-not-awaited"] = On("redis", "follow", "worker delayed"),
         ["release-deletes-the-head"] = On("redis", "lock", "worker's answers lost; worker stopped"),
         ["release-of-what-was-touched"] = On("redis", "semaphore", "worker's answers lost"),
         ["claim-number-reused"] = On("redis", "semaphore", "epoch raised"),
         ["release-of-lost-says-ours"] = On("redis", "lock", "session ended by hand; worker stopped"),
-        ["release-of-unknown-says-lost"] = On("redis", "try", "worker's answers lost"),
+        ["release-of-unknown-says-lost"] = On("redis", "follow", "worker's answers lost"),
         ["dispose-throws"] = On("redis", "hold lock", "worker cut off for long", "--ttl", "30s", "--duration", "60s"),
         ["operation-timeout-ignored"] = On("redis", "alone", "worker cut off for long"),
 
@@ -57,7 +57,7 @@ internal static class Hunts
         ["local-gate-kept-by-the-lost"] = On("redis", "lock", "worker stopped"),
 
         // sessions
-        ["open-counts-from-the-answer"] = On("etcd", "hold", "worker comes back to late answers, then nothing", 6, "--ttl", "4s", "--duration", "120s"),
+        ["open-counts-from-the-answer"] = On("etcd", "hold", "worker comes back to late answers, then nothing", 6, "--ttl", "10s", "--duration", "300s"),
         ["renewal-counts-from-the-answer"] = On("etcd", "hold", "worker's answers late, then nothing", "--ttl", "10s", "--duration", "120s"),
         ["late-renewal-revives"] = On("redis", "hold", "worker's bytes held", 4, "--pace", "0.2s", "--duration", "90s"),
         ["held-by-the-timer"] = On("sqlite", "lock leader", "worker stopped"),

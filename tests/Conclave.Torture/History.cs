@@ -193,7 +193,7 @@ internal sealed class History
                     _lastGrants[(worker, words[1])] = _now();
                     break;
                 case "did":
-                    _others += words[1] == "try" ? OperationsOfTry : 1;
+                    _others += words[1] == "try" ? OperationsOfTry : words[1] == "hold" ? 0 : 1;
                     _lastGrants[(worker, words[1])] = _now();
                     break;
                 case "conflict":

@@ -12,7 +12,7 @@ internal static class NetworkFaults
     public static IEnumerable<Fault> Of(IReadOnlyList<FaultProxy> proxies, Func<double, double, TimeSpan> some)
     {
         // drawn here: what runs later runs beside the one who draws
-        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.22, 0.3));
+        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.18, 0.25));
 
         var cut = some(1.2, 1.6);
 
@@ -54,7 +54,7 @@ internal static class NetworkFaults
                 await WaitAsync(Blink / 2, over);
             }
 
-            await WaitAsync(firstAnswer * (2 + Random.Shared.NextDouble()), over);
+            await WaitAsync(firstAnswer * (2 + (3 * Random.Shared.NextDouble())), over);
             Each(p => p.Drop(Direction.ToServer));
         });
         yield return During("worker silent for a moment", some(0.1, 0.25), p => p.Drop()) with { IsSpecial = true, IsHarmless = true };

@@ -68,7 +68,6 @@ internal sealed partial class Exercises
 
         // shows whether what was given up is gone
         await DisposeAsync(await second.Lock(name).AcquireAsync(CancellationToken.None));
-        await FollowAsync();
         journal.Tell($"did try");
         await PauseAsync(30);
     }
@@ -98,8 +97,9 @@ internal sealed partial class Exercises
     }
 
     /// <summary>One client follows the other at a name that nobody else wants and nobody gives up.</summary>
-    private async Task FollowAsync()
+    private async Task FollowAsync(CancellationToken finish)
     {
+        finish.ThrowIfCancellationRequested();
         string name = $"follow{Environment.ProcessId}";
         _anchor = await HeldAsync(_anchor, second, "anchor");
         _sure = await HeldAsync(_sure, client, "sure");
@@ -107,7 +107,7 @@ internal sealed partial class Exercises
         if (wasReleased == false && _anchor is { IsHeld: true } anchor)
         {
             // unless the session has just ended at the store, which its next renewals tell
-            await Task.Delay(RenewalPatience, TimeProvider.System);
+            await Task.Delay(RenewalPatience, TimeProvider.System, CancellationToken.None);
             if (anchor.IsHeld)
             {
                 journal.Wrong("release", $"a release says that the claim had been lost, and its session lives on");
@@ -124,6 +124,9 @@ internal sealed partial class Exercises
         {
             journal.Wrong("release", $"'{name}' was still taken after a release that was confirmed, {_taken} times");
         }
+
+        journal.Tell($"did follow");
+        await PauseAsync(30);
     }
 
     /// <summary>A claim that is held as long as its client's session lives.</summary>

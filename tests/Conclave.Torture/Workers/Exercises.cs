@@ -36,6 +36,7 @@ internal sealed partial class Exercises(ConclaveClient client, ConclaveClient se
             ["hold"] = (1, (e, finish) => e.HoldAsync(finish)),
             ["alone"] = (1, (e, finish) => e.AloneAsync(finish)),
             ["run"] = (1, (e, finish) => e.RunAsync(finish)),
+            ["follow"] = (1, (e, finish) => e.FollowAsync(finish)),
             ["try"] = (1, (e, finish) => e.TryAsync(finish)),
         };
 
