@@ -198,10 +198,6 @@ internal sealed partial class Exercises
             // goes on in the background
             return null;
         }
-        finally
-        {
-            await DisposeAsync(claim);
-        }
 
         if (isLost && wasOurs)
         {
