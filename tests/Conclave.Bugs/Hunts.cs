@@ -63,7 +63,7 @@ internal static class Hunts
         ["held-by-the-timer"] = On("sqlite", "lock leader", "worker stopped"),
         ["wall-clock-jump-kills"] = On("redis", "lock leader", "worker's wall clock stepped", "--profile", "liveness"),
         ["gone-but-believed"] = On("redis", "leader", "session ended by hand"),
-        ["renewal-given-up"] = On("redis", "hold", "worker silent for a moment", "--profile", "liveness"),
+        ["renewal-given-up"] = On("redis", "hold lock leader", "worker silent for a moment", "--profile", "liveness"),
         ["renews-too-often"] = On("redis", "lock", "epoch raised"),
         ["lost-never-fires"] = On("redis", "lock leader", "worker stopped"),
         ["lost-fires-on-release"] = On("redis", "lock", "epoch raised"),
