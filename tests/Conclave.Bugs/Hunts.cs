@@ -57,9 +57,9 @@ internal static class Hunts
         ["local-gate-kept-by-the-lost"] = On("redis", "lock", "worker stopped"),
 
         // sessions
-        ["open-counts-from-the-answer"] = On("etcd", "hold", "worker comes back to late answers, then nothing", 6, "--ttl", "10s", "--duration", "300s"),
+        ["open-counts-from-the-answer"] = On("etcd", "hold", "worker comes back to late answers, then nothing", 3, "--ttl", "10s", "--duration", "240s"),
         ["renewal-counts-from-the-answer"] = On("etcd", "hold", "worker's answers late, then nothing", "--ttl", "10s", "--duration", "120s"),
-        ["late-renewal-revives"] = On("redis", "hold lock", "worker's bytes held", 6, "--pace", "0.7s", "--duration", "180s"),
+        ["late-renewal-revives"] = On("redis", "hold", "worker's bytes held", 6, "--pace", "0.7s", "--duration", "180s"),
         ["held-by-the-timer"] = On("sqlite", "lock leader", "worker stopped"),
         ["wall-clock-jump-kills"] = On("redis", "lock leader", "worker's wall clock stepped", "--profile", "liveness"),
         ["gone-but-believed"] = On("redis", "leader", "session ended by hand"),

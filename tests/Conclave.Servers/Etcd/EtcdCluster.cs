@@ -106,7 +106,7 @@ public sealed class EtcdCluster : IAsyncDisposable
         Directory.Delete(server.DataFolder, recursive: true);
         string[] members = (await EtcdctlAsync("member", "list")).OutputOfSuccess().Split('\n');
         string id = members.Single(m => m.Contains(server.PeerEndpoint, StringComparison.Ordinal)).Split(',')[0];
-        (await EtcdctlAsync("member", "remove", id)).OutputOfSuccess();
+        await ChangeAsync(server, cancellationToken, "remove", id);
         await AddAsync(server, cancellationToken);
         server.InitialClusterState = "existing";
         await server.StartAsync(cancellationToken);
@@ -133,14 +133,17 @@ public sealed class EtcdCluster : IAsyncDisposable
     }
 
     /// <summary>A cluster refuses a change of its members until all have been connected for a while.</summary>
-    private async Task AddAsync(EtcdServer server, CancellationToken cancellationToken)
+    private Task AddAsync(EtcdServer server, CancellationToken cancellationToken) => ChangeAsync(server, cancellationToken, "add", server.Name, "--peer-urls", server.PeerEndpoint);
+
+    /// <summary>Changes who is a member: refused while the others have not been connected to each other for long enough.</summary>
+    private async Task ChangeAsync(EtcdServer server, CancellationToken cancellationToken, params string[] change)
     {
         var watch = Stopwatch.StartNew();
-        while (await EtcdctlAsync("member", "add", server.Name, "--peer-urls", server.PeerEndpoint) is { ExitCode: not 0 } refused)
+        while (await EtcdctlAsync(["member", .. change]) is { ExitCode: not 0 } refused)
         {
             if (watch.Elapsed > Deadline)
             {
-                throw new TimeoutException($"etcd lets {server.Name} not join: {refused.Error}");
+                throw new TimeoutException($"etcd refuses to {change[0]} {server.Name}: {refused.Error}");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, cancellationToken);

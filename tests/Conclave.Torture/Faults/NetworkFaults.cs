@@ -12,7 +12,7 @@ internal static class NetworkFaults
     public static IEnumerable<Fault> Of(IReadOnlyList<FaultProxy> proxies, Func<double, double, TimeSpan> some)
     {
         // drawn here: what runs later runs beside the one who draws
-        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.18, 0.25));
+        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.1, 0.15));
 
         var cut = some(1.2, 1.6);
 
