@@ -25,9 +25,6 @@ internal abstract class Arena : IAsyncDisposable
     /// <summary>For how long live sessions may last longer because of what happened to the engine.</summary>
     public virtual TimeSpan Stretch => TimeSpan.Zero;
 
-    /// <summary>Whether a renewal needs a thread of the pool, as everything that comes over a network does: where none is free a claim may be lost.</summary>
-    public virtual bool NeedsThePool => true;
-
     /// <summary>The faults of servers that wake the engine's known defect up: it ends the session of somebody who lives. None for most.</summary>
     public virtual IReadOnlyList<string> EndsSessionsEarlyAfter => [];
 

@@ -11,8 +11,6 @@ internal sealed class SqliteArena : Arena
 
     public override string Direct => $"sqlite:{Path.Combine(_folder.FullName, "torture.db")}";
 
-    public override bool NeedsThePool => false;
-
     public override Task StartAsync() => Task.CompletedTask;
 
     public override (string Uri, IReadOnlyList<FaultProxy> Proxies) Way() => (Direct, []);

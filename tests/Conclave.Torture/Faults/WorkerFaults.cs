@@ -15,7 +15,7 @@ internal static class WorkerFaults
 
         yield return Fault.During("worker stopped", Some(0.2, 3), worker.Stop, worker.Continue) with { Exclusive = worker };
         yield return new("worker killed", TimeSpan.Zero, replace) { Exclusive = worker };
-        yield return Starved(worker, Some(0.5, 2)) with { IsHarmless = !arena.NeedsThePool };
+        yield return Starved(worker, Some(0.5, 2));
         if (worker.Clock is { } clock)
         {
             yield return Fault.During("worker's wall clock stepped", Some(0.5, 2), () => clock.Step(TimeSpan.FromHours(random.Next(2) == 0 ? 1 : -1)), () => clock.Step(TimeSpan.Zero)) with { IsHarmless = true };
