@@ -126,7 +126,7 @@ public sealed class SqliteStore : IStore
     public ValueTask<bool> RenewSessionAsync(SessionId session, CancellationToken cancellationToken = default)
     {
         ThrowIfDisposed();
-        return _access.HasMoved ? new(false) : _access.RunAsync(
+        return _access.HasMoved ? new(false) : _access.RunAheadAsync(
             static (StoreFile file, (StoreAccess Access, string Id) state, out bool alive) =>
             {
                 alive = false;

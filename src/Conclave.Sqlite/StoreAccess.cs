@@ -17,6 +17,10 @@ internal sealed class StoreAccess(string path, SqliteStoreOptions options, TimeP
 
     // Dispose waits in this queue like everybody else, so calls that were there first end first. Never disposed: it holds no handle.
     private readonly SemaphoreSlim _gate = new(1, 1);
+
+    // Who is given the turn may have to wait for a thread before using it. What must not wait for that comes between: the file has a lock of its own, held for
+    // as long as one attempt takes.
+    private readonly Lock _using = new();
     private StoreFile? _file;
     private StoreFormatException? _moved;
     private bool _closed;
@@ -58,15 +62,25 @@ internal sealed class StoreAccess(string path, SqliteStoreOptions options, TimeP
         return WaitAndRunAsync(attempt, state, cancellationToken);
     }
 
+    /// <summary>Runs an operation that is not to wait for its turn: for that, a thread of the pool may be needed that is not to be had.</summary>
+    /// <exception cref="ConclaveException">It failed; the connection is usable again.</exception>
+    public ValueTask<TResult> RunAheadAsync<TState, TResult>(Attempt<TState, TResult> attempt, TState state, CancellationToken cancellationToken) =>
+        cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled<TResult>(cancellationToken)
+        : TryRun(attempt, state, out var result) ? new(result)
+        : WaitAndRunAsync(attempt, state, cancellationToken);
+
     /// <summary>Closes the file behind the calls that came before.</summary>
     public async ValueTask DisposeAsync()
     {
         await _gate.WaitAsync().ConfigureAwait(false);
         try
         {
-            _closed = true;
-            _file?.Dispose();
-            _file = null;
+            lock (_using)
+            {
+                _closed = true;
+                _file?.Dispose();
+                _file = null;
+            }
         }
         finally
         {
@@ -122,6 +136,14 @@ internal sealed class StoreAccess(string path, SqliteStoreOptions options, TimeP
     }
 
     private bool TryOnce<TState, TResult>(Attempt<TState, TResult> attempt, TState state, out TResult result)
+    {
+        lock (_using)
+        {
+            return TryLocked(attempt, state, out result);
+        }
+    }
+
+    private bool TryLocked<TState, TResult>(Attempt<TState, TResult> attempt, TState state, out TResult result)
     {
         ObjectDisposedException.ThrowIf(_closed, typeof(SqliteStore));
         if (_moved is not null)

@@ -1,4 +1,6 @@
 #pragma warning disable xUnit1031 // this test occupies its thread on purpose: what it awaited would need the pool that it blocks
+using System.Collections.Concurrent;
+using Conclave.Sqlite;
 using Conclave.Storage;
 using Conclave.Testing;
 
@@ -28,5 +30,46 @@ public sealed class RenewalStarvationTests
 
         Assert.True(renewed && held, $"{store.Renewals} renewals");
         client.DisposeAsync().AsTask().GetAwaiter().GetResult();
+    }
+
+    /// <summary>A call that has to wait for its turn is given it while no thread is free to use it: a renewal does not wait behind it.</summary>
+    [Fact]
+    public void A_renewal_on_SQLite_does_not_wait_behind_a_call_that_has_no_thread()
+    {
+        var folder = Directory.CreateTempSubdirectory("conclave-starved-");
+        var store = new SqliteStore(Path.Combine(folder.FullName, "store.db"));
+        var session = store.OpenSessionAsync(TimeSpan.FromSeconds(10)).AsTask().GetAwaiter().GetResult();
+        var release = new ManualResetEventSlim();
+        for (int i = 0; i < 500; i++)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_ => release.Wait(), null);
+        }
+
+        // threads that are not of the pool meet in the store, until one of them has to wait for its turn
+        var waiting = new ConcurrentBag<Task>();
+        Thread[] callers = [.. Enumerable.Range(0, 4).Select(number => new Thread(() =>
+        {
+            while (waiting.IsEmpty)
+            {
+                var call = store.CommitAsync(new([], [Write.Put($"x{number}", default)]));
+                if (!call.IsCompleted)
+                {
+                    waiting.Add(call.AsTask());
+                }
+            }
+        }))];
+        Array.ForEach(callers, c => c.Start());
+        Array.ForEach(callers, c => c.Join());
+        bool isStuck = waiting.All(w => !w.IsCompleted);
+        var renewal = store.RenewSessionAsync(session.Id);
+        bool isRenewed = renewal.IsCompleted;
+        release.Set();
+
+        Assert.True(isStuck, "nobody waits for its turn: this showed nothing");
+        Assert.True(isRenewed, "the renewal waits");
+        Assert.True(renewal.AsTask().GetAwaiter().GetResult());
+        Task.WhenAll(waiting).GetAwaiter().GetResult();
+        store.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        folder.Delete(recursive: true);
     }
 }
