@@ -16,7 +16,7 @@ internal sealed record Settings
           --engine ENGINE      memory or sqlite: only the bugs that show there, all of them there
           --campaign           look with ./torture instead of the kit, with real processes and a nemesis, for those that concern real processes; each
                                where it should show. What is caught counts if the same run without the bug is clean. --engine is then an engine
-                               of ./torture. All of them take about 40 minutes
+                               of ./torture. All of them take more than an hour
           --seeds N            how many seeds to try (3)
           --all-cases          do not stop at the first case that catches a bug; name them all
           --jobs N             how many bugs to look for at the same time (3)
