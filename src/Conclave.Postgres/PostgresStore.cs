@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Conclave.Storage;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -255,7 +256,7 @@ public sealed class PostgresStore : IStore, IServerClock
         }
     }
 
-    private async ValueTask<BeatLook> LookAsync(long beat, CancellationToken cancellationToken)
+    private async ValueTask<BeatLook> LookAsync(ImmutableArray<long> beats, CancellationToken cancellationToken)
     {
         for (int i = 0; i < Openings; i++)
         {
@@ -264,7 +265,7 @@ public sealed class PostgresStore : IStore, IServerClock
                 return new(0, []);
             }
 
-            if (await TryAsync(where, new LookCall(where, beat), cancellationToken).ConfigureAwait(false) is { } look)
+            if (await TryAsync(where, new LookCall(where, beats), cancellationToken).ConfigureAwait(false) is { } look)
             {
                 return look;
             }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Conclave.Storage;
 using Microsoft.Extensions.Logging;
@@ -259,8 +260,8 @@ public sealed class RedisStore : IStore, IServerClock
         }
     }
 
-    private async ValueTask<BeatLook> LookAsync(long beat, CancellationToken cancellationToken) => await _executor.RunAsync(
-        static (at, beat) => SessionScripts.Look(at, beat), beat, isWriting: false, cancellationToken).ConfigureAwait(false);
+    private async ValueTask<BeatLook> LookAsync(ImmutableArray<long> beats, CancellationToken cancellationToken) => await _executor.RunAsync(
+        static (at, beats) => SessionScripts.Look(at, beats), beats, isWriting: false, cancellationToken).ConfigureAwait(false);
 
     private async ValueTask BuryAsync(SessionBeat session, CancellationToken cancellationToken) => _ = await _executor.RunAsync(
         static (at, s) => SessionScripts.End(at, s.Session.Value, s.Beat), session, isWriting: false, cancellationToken).ConfigureAwait(false);

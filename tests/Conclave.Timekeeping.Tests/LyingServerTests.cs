@@ -188,9 +188,15 @@ public sealed class LyingServerTests
         servers[0].OnWayThere = () => Wait(40);
         await using var clock = servers.Clock();
         await Truth.SynchronizedAsync(clock);
-        var (reading, truth) = Truth.Look(clock);
-        Assert.True(reading.Interval.Overlaps(truth));
-        Assert.InRange((reading.Time - truth.Earliest).TotalMilliseconds, 15, 300);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                // a machine that is busy may make the way back as slow, once
+                var (reading, truth) = Truth.Look(clock);
+                Assert.True(reading.Interval.Overlaps(truth));
+                return (reading.Time - truth.Earliest).TotalMilliseconds is > 15 and < 300;
+            },
+            () => Truth.Describe(clock));
 
         // a quick answer counts more than slow ones
         servers[0].OnWayThere = () => { };
@@ -198,7 +204,7 @@ public sealed class LyingServerTests
         servers[0].OnWayThere = () => Wait(100);
         int asked = servers[0].RequestCount;
         await Eventually.TrueAsync(() => servers[0].RequestCount >= asked + 2);
-        Assert.True(Truth.Holds(clock).Uncertainty < TimeSpan.FromMilliseconds(20), Truth.Describe(clock));
+        Assert.True(Truth.Holds(clock).Uncertainty < TimeSpan.FromMilliseconds(40), Truth.Describe(clock));
     }
 
     [Fact]

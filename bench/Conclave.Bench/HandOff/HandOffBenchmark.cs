@@ -55,20 +55,18 @@ internal static class HandOffBenchmark
 
     private static async Task CompareAsync(Engine engine, List<WorkerProcess> crew)
     {
-        string[] connected = [.. Counts.SelectMany(count => KindsFor(engine.Name, count)).Distinct()];
-        foreach (string kind in connected)
-        {
-            // two at a time: each compiles what it will need; and the pauses that only two of them try are connected by two
-            var connecting = KindsFor(engine.Name, 100).Contains(kind) ? crew : crew[..2];
-            foreach (var some in connecting.Chunk(Environment.ProcessorCount))
-            {
-                await AllAsync(some, $"connect {kind} {engine.Uri("handoff")}");
-            }
-        }
-
         foreach (int count in Counts)
         {
             string[] kinds = KindsFor(engine.Name, count);
+            foreach (string kind in kinds)
+            {
+                // only those that take part, in a namespace of their own: who is connected hears what the others do. Two at a time: each compiles what it will need
+                foreach (var some in crew[..count].Chunk(Environment.ProcessorCount))
+                {
+                    await AllAsync(some, $"connect {kind} {engine.Uri($"handoff-{count}")}");
+                }
+            }
+
             var rounds = kinds.ToDictionary(k => k, _ => new List<(double[] Gaps, double Total)>());
             int times = Effort.Of(count switch { 2 => 30, 10 => 8, _ => 3 }, 2);
             for (int round = -1; round < times; round++)
@@ -84,9 +82,8 @@ internal static class HandOffBenchmark
             }
 
             Add(engine.Name, count, kinds, rounds);
+            await AllAsync(crew[..count], "leave");
         }
-
-        await AllAsync(crew, "leave");
     }
 
     private static async Task<(double[] Gaps, double Total)> BurstAsync(List<WorkerProcess> crew, string kind, string name)

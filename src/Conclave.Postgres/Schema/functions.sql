@@ -293,8 +293,9 @@ BEGIN
   RETURN 0;
 END $$;
 
--- The last beat (id null), and the sessions whose beat is at most p_beat. Nothing at all in another incarnation.
-CREATE FUNCTION {schema}.look(p_ns integer, p_nonce bigint, p_beat bigint)
+-- The last beat (id null), and the sessions whose beat is at most the one of their class of times to live: p_floors, p_beats. Nothing at all in
+-- another incarnation.
+CREATE FUNCTION {schema}.look(p_ns integer, p_nonce bigint, p_floors integer[], p_beats bigint[])
 RETURNS TABLE (id bigint, beat bigint, ttl integer)
 LANGUAGE plpgsql VOLATILE
 {settings}
@@ -304,7 +305,8 @@ BEGIN
   beat := coalesce(pg_sequence_last_value('{schema}.beats'), 0);
   IF EXISTS (SELECT FROM {schema}.incarnations i WHERE i.ns = p_ns AND i.nonce = p_nonce) THEN
     RETURN NEXT;
-    RETURN QUERY SELECT s.id, s.beat, s.ttl FROM {schema}.sessions s WHERE s.ns = p_ns AND s.beat <= p_beat;
+    RETURN QUERY SELECT s.id, s.beat, s.ttl FROM {schema}.sessions s 
+      WHERE s.ns = p_ns AND s.beat <= (SELECT max(b) FROM unnest(p_beats) b) AND s.beat <= p_beats[greatest(1, width_bucket(s.ttl, p_floors))];
   END IF;
 END $$;
 

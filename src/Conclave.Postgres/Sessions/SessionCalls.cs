@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Conclave.Storage;
 using Npgsql;
 using NpgsqlTypes;
@@ -81,20 +82,21 @@ internal sealed record EndSessionCall(OpenNamespace Where, long Id, long Beat) :
     }
 }
 
-/// <summary>The last beat, and the sessions whose beat is at most a given one; null in another incarnation.</summary>
-internal sealed record LookCall(OpenNamespace Where, long Beat) : ICall<BeatLook?>
+/// <summary>The last beat, and the sessions whose beat is at most the one of their class; null in another incarnation.</summary>
+internal sealed record LookCall(OpenNamespace Where, ImmutableArray<long> Beats) : ICall<BeatLook?>
 {
     public bool IsWrite => false;
 
     public bool TakesTurn => false;
 
-    public string Sql(string schema) => $"SELECT * FROM {schema}.look($1, $2, $3)";
+    public string Sql(string schema) => $"SELECT * FROM {schema}.look($1, $2, $3, $4)";
 
     public void Bind(NpgsqlParameterCollection parameters)
     {
         parameters.Add(new NpgsqlParameter<int> { TypedValue = Where.Id, NpgsqlDbType = NpgsqlDbType.Integer });
         parameters.Add(new NpgsqlParameter<long> { TypedValue = Where.Nonce, NpgsqlDbType = NpgsqlDbType.Bigint });
-        parameters.Add(new NpgsqlParameter<long> { TypedValue = Beat, NpgsqlDbType = NpgsqlDbType.Bigint });
+        parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. ObservedExpiry.Floors], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
+        parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. Beats], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
     }
 
     public async ValueTask<BeatLook?> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)

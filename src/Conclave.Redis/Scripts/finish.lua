@@ -9,6 +9,10 @@ local function finish(session)
   end
   call('DEL', set)
   call('ZREM', BEATS, session)
+  local record = call('HGET', SESSIONS, session)
+  if record then
+    call('ZREM', lateOf(string.match(record, '^%d+')), session)
+  end
   call('HDEL', SESSIONS, session)
   call('HDEL', prefix .. 'witness', session)
   return mine

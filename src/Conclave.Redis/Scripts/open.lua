@@ -25,5 +25,6 @@ end
 local time = call('TIME')
 local beat = call('HINCRBY', META, 'beat', 1)
 call('ZADD', BEATS, beat, ARGV[3])
+call('ZADD', lateOf(ARGV[4]), beat, ARGV[3])
 call('HSET', SESSIONS, ARGV[3], string.format('%d %d', ARGV[4], time[1] * 1000 + math.floor(time[2] / 1000)))
 return {1}

@@ -8,7 +8,9 @@ if not record then
   return {0}
 end
 
-local time = call('TIME')
-call('ZADD', BEATS, call('HINCRBY', META, 'beat', 1), ARGV[3])
-call('HSET', SESSIONS, ARGV[3], string.format('%d %d', string.match(record, '^%d+'), time[1] * 1000 + math.floor(time[2] / 1000)))
+local time, ttl = call('TIME'), string.match(record, '^%d+')
+local beat = call('HINCRBY', META, 'beat', 1)
+call('ZADD', BEATS, beat, ARGV[3])
+call('ZADD', lateOf(ttl), beat, ARGV[3])
+call('HSET', SESSIONS, ARGV[3], string.format('%d %d', ttl, time[1] * 1000 + math.floor(time[2] / 1000)))
 return {1}

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography;
 using Conclave.Storage;
@@ -35,9 +36,10 @@ internal static class SessionScripts
         Script.Witness, at, static (long status, ref RespReader answer) => status == 1 ? null : answer.ReadText(),
         suspect.Session.Value, Text(suspect.Beat), seen, Text(watched), Text((long)Math.Ceiling(suspect.TimeToLive.TotalMilliseconds * 1.001)));
 
-    /// <summary>Reads the counter of beats, and who stands at most at the given one.</summary>
-    public static RedisCommand<BeatLook> Look(Attachment at, long beat) => new SessionCommand<BeatLook>(
-        Script.Look, at, (long _, ref RespReader answer) => ReadLook(at.Known, ref answer), Text(beat), StoreNames.EpochKey);
+    /// <summary>Reads the counter of beats, and who stands at most at the one of his class.</summary>
+    public static RedisCommand<BeatLook> Look(Attachment at, ImmutableArray<long> beats) => new SessionCommand<BeatLook>(
+        Script.Look, at, (long _, ref RespReader answer) => ReadLook(at.Known, ref answer),
+        [StoreNames.EpochKey, .. beats.Zip(ObservedExpiry.Floors).Where(c => c.First >= 0).SelectMany(c => (string[])[Text(c.Second), Text(c.First)])]);
 
     private static BeatLook ReadLook(Known known, ref RespReader answer)
     {

@@ -24,7 +24,8 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
         while (true)
         {
             var joined = await new Join(queue, coordinator, rule, value, watcher).RunAsync(timeout, startedAt, cancellationToken).ConfigureAwait(false);
-            var (hold, mustRejoin) = await WaitForGrantAsync(joined, timeout, startedAt, cancellationToken).ConfigureAwait(false);
+            var (hold, mustRejoin) = await WaitForGrantAsync(
+                joined.Session, joined.Keys, joined.Mine(joined.Answer), joined.Answer, timeout, startedAt, cancellationToken).ConfigureAwait(false);
             if (!mustRejoin)
             {
                 return hold;
@@ -33,10 +34,11 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
     }
 
     private async ValueTask<(ClaimHold? Hold, bool MustRejoin)> WaitForGrantAsync(
-        Joined joined, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
+        Session session, string[] keys, Entry[]? mine, CommitResult? answer, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
     {
-        var session = joined.Session;
-        var answer = joined.Answer;
+        Verdict verdict = default;
+        Entry? blocker = null;
+        long revision = 0;
         int wakeUps = 0;
         long? wokenAt = null;
         bool stays = false;
@@ -44,7 +46,7 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
         {
             while (true)
             {
-                var verdict = Verdict.Of(answer.Reads, queue.Prefixes, joined.Keys, rule, queue.HoldsRules);
+                verdict = answer is null ? verdict : Verdict.Of(answer.Reads, queue.Prefixes, keys, rule, queue.HoldsRules);
                 if (verdict.Kind == VerdictKind.Missing || !session.IsLive())
                 {
                     if (session.LossReason is null && verdict.Kind != VerdictKind.Missing)
@@ -69,7 +71,7 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
 
                 if (verdict.Kind == VerdictKind.Granted)
                 {
-                    var hold = new ClaimHold(coordinator, session, queue, rule, joined.Mine(answer)!, queue.Epoch(answer));
+                    var hold = new ClaimHold(coordinator, session, queue, rule, Joined.Mine(keys, answer!)!, queue.Epoch(answer!));
                     stays = true;
                     var handOff = wokenAt is { } woken ? Time.GetElapsedTime(woken) : (TimeSpan?)null;
                     coordinator.Telemetry.Granted(queue.Kind, Time.GetElapsedTime(startedAt), handOff, wakeUps);
@@ -82,16 +84,30 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
                 }
 
                 watcher?.OnMustWait();
-                if (!await WaitAsync(session, verdict.WaitFor!, answer.Revision, timeout, startedAt, cancellationToken).ConfigureAwait(false))
+                if (answer is not null)
+                {
+                    // not kept while it waits: a thousand who wait would keep a thousand queues of a thousand
+                    (revision, blocker) = (answer.Revision, queue.Prefixes.Length > 1 ? null : answer.Reads[0].FirstOrDefault(e => e.Key == verdict.WaitFor));
+                    answer = null;
+                }
+
+                long waitsAt = Time.GetTimestamp();
+                if (!await WaitAsync(session, verdict.WaitFor!, revision, timeout, startedAt, cancellationToken).ConfigureAwait(false))
                 {
                     return (null, MustRejoin: false);
                 }
 
                 wokenAt = Time.GetTimestamp();
                 wakeUps++;
-                if (await TryReadAsync(session, cancellationToken).ConfigureAwait(false) is { } read)
+                bool isSilent = Time.GetElapsedTime(waitsAt) >= coordinator.Store.Description.MaxSilence * 0.75;
+                if (isSilent && blocker is not null && session.IsLive()
+                    && await LookAsync(verdict.Mine!, blocker, session, cancellationToken).ConfigureAwait(false) is { } seen)
                 {
-                    answer = read;
+                    revision = seen;
+                }
+                else
+                {
+                    answer = await TryReadAsync(session, cancellationToken).ConfigureAwait(false);
                 }
             }
         }
@@ -99,7 +115,7 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
         {
             if (!stays)
             {
-                await GiveUpAsync(joined, cancellationToken).ConfigureAwait(false);
+                await GiveUpAsync(session, mine, cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -134,6 +150,25 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
         return true;
     }
 
+    /// <summary>
+    /// Looks, when nothing was heard for long, only at the own entry and at the one that is waited for: whole queues, read by each who waits in
+    /// them, would cost the square of their length. Nobody comes to stand ahead of either, so while both are as they were, so is the judgement.
+    /// </summary>
+    /// <returns>The revision of the look; null when something changed, or may have.</returns>
+    private async ValueTask<long?> LookAsync(Entry mine, Entry blocker, Session session, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var look = await coordinator.CommitAsync(new(reads: [Read.Get(mine.Key), Read.Get(blocker.Key)]), cancellationToken).ConfigureAwait(false);
+            return look.Get(0) is not null && look.Get(1)?.Revision == blocker.Revision ? look.Revision : null;
+        }
+        catch (StoreUnavailableException)
+        {
+            await PauseAsync(session, cancellationToken).ConfigureAwait(false);
+            return null;
+        }
+    }
+
     /// <summary>Reads the queue; null when the store does not answer now. Once queued, a contender survives outages.</summary>
     private async ValueTask<CommitResult?> TryReadAsync(Session session, CancellationToken cancellationToken)
     {
@@ -156,14 +191,14 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
     }
 
     /// <summary>Leaves the queue. A caller that cancelled does not wait for it.</summary>
-    private async ValueTask GiveUpAsync(Joined joined, CancellationToken cancellationToken)
+    private async ValueTask GiveUpAsync(Session session, Entry[]? mine, CancellationToken cancellationToken)
     {
-        if (joined.Mine(joined.Answer) is not { } mine || joined.Session.LossReason is not null)
+        if (mine is null || session.LossReason is not null)
         {
             return;
         }
 
-        var leave = coordinator.LeaveAsync(joined.Session, mine);
+        var leave = coordinator.LeaveAsync(session, mine);
         coordinator.Track(leave);
         await ((Task)leave).WaitAsync(coordinator.Options.OperationTimeout, Time, cancellationToken)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

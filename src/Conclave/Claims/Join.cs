@@ -10,14 +10,17 @@ namespace Conclave;
 internal sealed record Joined(Session Session, string[] Keys, CommitResult Answer)
 {
     /// <summary>The contender's entries in a reading; null when one of them is not there.</summary>
-    public Entry[]? Mine(CommitResult answer)
+    public Entry[]? Mine(CommitResult answer) => Mine(Keys, answer);
+
+    /// <inheritdoc cref="Mine(CommitResult)"/>
+    public static Entry[]? Mine(string[] keys, CommitResult answer)
     {
-        var mine = new Entry[Keys.Length];
+        var mine = new Entry[keys.Length];
         for (int i = 0; i < mine.Length; i++)
         {
             foreach (var entry in answer.Reads[i])
             {
-                if (entry.Key == Keys[i])
+                if (entry.Key == keys[i])
                 {
                     mine[i] = entry;
                     break;

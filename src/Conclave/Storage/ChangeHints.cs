@@ -6,12 +6,14 @@ namespace Conclave.Storage;
 /// </summary>
 public sealed class ChangeHints : IDisposable
 {
-    private const int Remembered = 4096;
+    private const int Remembered = 1024;
 
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
     private readonly TimeSpan _maxSilence;
-    private readonly (string Key, long Revision)[] _recent = new (string, long)[Remembered];
+
+    // grows to what is remembered: a client that hears of little keeps little
+    private (string Key, long Revision)[] _recent = new (string, long)[16];
     private readonly Dictionary<string, List<Waiter>> _byPrefix = [];
     private readonly Dictionary<string, List<Waiter>>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private readonly SortedDictionary<int, int> _lengths = [];
@@ -43,7 +45,12 @@ public sealed class ChangeHints : IDisposable
     {
         lock (_lock)
         {
-            ref var slot = ref _recent[_published++ % Remembered];
+            if (_published == _recent.Length && _published < Remembered)
+            {
+                Array.Resize(ref _recent, _recent.Length * 2);
+            }
+
+            ref var slot = ref _recent[_published++ % _recent.Length];
             _forgotten = Math.Max(_forgotten, slot.Revision);
             slot = (key, revision);
             _revision = Math.Max(_revision, revision);
@@ -124,9 +131,9 @@ public sealed class ChangeHints : IDisposable
 
     private bool ChangedSince(string prefix, long afterRevision)
     {
-        for (long i = _published - 1; i >= 0 && i >= _published - Remembered; i--)
+        for (long i = _published - 1; i >= 0 && i >= _published - _recent.Length; i--)
         {
-            ref var change = ref _recent[i % Remembered];
+            ref var change = ref _recent[i % _recent.Length];
             if (change.Revision <= afterRevision)
             {
                 return false;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -11,17 +12,21 @@ namespace Conclave.Storage;
 /// </summary>
 /// <remarks>
 /// Source: the lease of the DynamoDB lock client, which watches a record's version stand still, with one counter for all sessions, so
-/// that a look returns those that are late and not those that live. A session is never buried early: its last renewal was sent before the look
-/// that shows its beat was received.
+/// that a look returns those that are late and not those that live: of each class of times to live (<see cref="Floors"/>) those that have
+/// stood still for more than half of it, while those that live are renewed after a third. So a look costs as much among a thousand sessions as among two.
+/// A session is never buried early: its last renewal was sent before the look that shows its beat was received.
 /// </remarks>
 public sealed partial class ObservedExpiry : IAsyncDisposable
 {
     // a look and a time to live must fit into twice the shortest time to live
     private static readonly TimeSpan Period = StoreLimits.MinTimeToLive * 0.6;
 
+    // of the least time to live of a class: more than a third of the longest, after which those that live are renewed, and less than a period
+    private const double Late = 0.55;
+
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
-    private readonly Func<long, CancellationToken, ValueTask<BeatLook>> _look;
+    private readonly Func<ImmutableArray<long>, CancellationToken, ValueTask<BeatLook>> _look;
     private readonly Func<SessionBeat, CancellationToken, ValueTask> _bury;
     private readonly ILogger _logger;
     private readonly double _drift;
@@ -32,12 +37,15 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
 
     /// <summary>Creates an observer that does nothing yet.</summary>
     /// <param name="time">The observer's clock: one that counts suspended time.</param>
-    /// <param name="look">Reads the counter, and the sessions whose beat is at most the given one. The counter is read first, or in one step with them.</param>
+    /// <param name="look">
+    /// Reads the counter, and the sessions whose beat is at most the one given for their class of times to live, in the order of
+    /// <see cref="Floors"/>; negative where none of the class is asked for. The counter is read first, or in one step with them.
+    /// </param>
     /// <param name="bury">Ends a session with its entries if its beat is still the same, in one atomic step.</param>
     /// <param name="drift">The largest relative error of the clock rates of holder and observer together.</param>
     /// <param name="logger">Where to say that looking failed, or null.</param>
     public ObservedExpiry(
-        TimeProvider time, Func<long, CancellationToken, ValueTask<BeatLook>> look, Func<SessionBeat, CancellationToken, ValueTask> bury,
+        TimeProvider time, Func<ImmutableArray<long>, CancellationToken, ValueTask<BeatLook>> look, Func<SessionBeat, CancellationToken, ValueTask> bury,
         double drift = 0.001, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(time);
@@ -46,6 +54,12 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(drift);
         (_time, _look, _bury, _drift, _logger) = (time, look, bury, drift, logger ?? NullLogger.Instance);
     }
+
+    /// <summary>
+    /// The least time to live of each class, in milliseconds, rising from <see cref="StoreLimits.MinTimeToLive"/>: every second one is twice
+    /// as long, those between them by the root of two.
+    /// </summary>
+    public static ImmutableArray<int> Floors { get; } = MakeFloors();
 
     /// <summary>How long after its time to live a session is buried at the latest, as a share of it: two looks and the drift.</summary>
     public static double Stretch => 1;
@@ -93,7 +107,7 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
 
             var left = needed - age;
             await Task.Delay(left < Period / 4 ? left : Period / 4, _time, cancellationToken).ConfigureAwait(false);
-            var look = await _look(suspect.Beat, cancellationToken).ConfigureAwait(false);
+            var look = await _look(Asking(suspect), cancellationToken).ConfigureAwait(false);
             Remember(look.Beat);
             if (!look.Stale.Contains(suspect))
             {
@@ -155,7 +169,7 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
     /// <returns>When to look again.</returns>
     private async ValueTask<TimeSpan> LookAsync(CancellationToken cancellationToken)
     {
-        var look = await _look(LastBeat(), cancellationToken).ConfigureAwait(false);
+        var look = await _look(LateBeats(), cancellationToken).ConfigureAwait(false);
         Remember(look.Beat);
         var pause = Period;
         foreach (var stale in look.Stale)
@@ -179,11 +193,58 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
 
     private TimeSpan Needed(SessionBeat session) => session.TimeToLive * (1 + _drift);
 
-    private long LastBeat()
+    /// <summary>Which class a time to live belongs to.</summary>
+    /// <param name="timeToLive">The time to live.</param>
+    /// <returns>Its place in <see cref="Floors"/>; the first also for less than that.</returns>
+    private static int ClassOf(TimeSpan timeToLive)
     {
+        int place = Floors.Length - 1;
+        while (place > 0 && timeToLive.TotalMilliseconds < Floors[place])
+        {
+            place--;
+        }
+
+        return place;
+    }
+
+    private static ImmutableArray<int> MakeFloors()
+    {
+        var floors = new List<int>();
+        (int even, int odd) = ((int)StoreLimits.MinTimeToLive.TotalMilliseconds, (int)(StoreLimits.MinTimeToLive.TotalMilliseconds * Math.Sqrt(2)));
+        while (even <= StoreLimits.MaxTimeToLive.TotalMilliseconds)
+        {
+            floors.AddRange([even, odd]);
+            (even, odd) = (even * 2, odd * 2);
+        }
+
+        return [.. floors];
+    }
+
+    private static ImmutableArray<long> Asking(SessionBeat suspect)
+    {
+        int asked = ClassOf(suspect.TimeToLive);
+        return [.. Floors.Select((_, place) => place == asked ? suspect.Beat : -1)];
+    }
+
+    /// <summary>For each class the last beat that was seen so long ago that who still has it is late.</summary>
+    private ImmutableArray<long> LateBeats()
+    {
+        long now = _time.GetTimestamp();
         lock (_lock)
         {
-            return _looks.Count == 0 ? 0 : _looks[^1].Beat;
+            var beats = ImmutableArray.CreateBuilder<long>(Floors.Length);
+            int last = _looks.Count - 1;
+            foreach (int floor in Floors)
+            {
+                while (last >= 0 && _time.GetElapsedTime(_looks[last].ReceivedAt, now).TotalMilliseconds < floor * Late)
+                {
+                    last--;
+                }
+
+                beats.Add(last < 0 ? -1 : _looks[last].Beat);
+            }
+
+            return beats.MoveToImmutable();
         }
     }
 
@@ -241,5 +302,5 @@ public readonly record struct SessionBeat(SessionId Session, long Beat, TimeSpan
 
 /// <summary>What a look at the sessions showed.</summary>
 /// <param name="Beat">The counter's last value.</param>
-/// <param name="Stale">The sessions whose beat is at most the one that was asked for.</param>
+/// <param name="Stale">The sessions whose beat is at most the one that was asked for in their class.</param>
 public sealed record BeatLook(long Beat, IReadOnlyList<SessionBeat> Stale);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Conclave.Storage;
 using Conclave.Testing;
 
@@ -16,6 +17,7 @@ public sealed class ObservedExpiryTests : IAsyncDisposable
     private readonly ObservedExpiry _expiry;
     private long _beat;
     private int _looks;
+    private int _shown;
     private bool _isDown;
 
     public ObservedExpiryTests() => _expiry = new(_time, LookAsync, BuryAsync);
@@ -54,6 +56,31 @@ public sealed class ObservedExpiryTests : IAsyncDisposable
 
         Assert.Equal(["dead"], _buriedAfter.Keys);
         Assert.InRange(_looks, 20, 60);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(2.7)]
+    [InlineData(10)]
+    [InlineData(30)]
+    [InlineData(600)]
+    public async Task A_look_shows_nobody_who_is_renewed_in_time_however_many_they_are(double seconds)
+    {
+        var ttl = TimeSpan.FromSeconds(seconds);
+        string[] all = [.. Enumerable.Range(0, 100).Select(i => $"s{i}")];
+        Array.ForEach(all, id => Renew(id, ttl));
+        Renew("short and dead", Ttl);
+        _expiry.Enter();
+        for (int looks = _looks; _looks < looks + 50; await PassAsync())
+        {
+            foreach (string id in all.Where(id => _time.GetElapsedTime(_renewedAt[id]) >= ttl / 3))
+            {
+                Renew(id, ttl);
+            }
+        }
+
+        Assert.Equal(["short and dead"], _buriedAfter.Keys);
+        Assert.InRange(_shown, 1, 3);
     }
 
     [Fact]
@@ -142,14 +169,15 @@ public sealed class ObservedExpiryTests : IAsyncDisposable
         await Eventually.TrueAsync(() => _time.ArmedTimers == 0);
     }
 
-    private ValueTask<BeatLook> LookAsync(long atMost, CancellationToken cancellationToken)
+    private ValueTask<BeatLook> LookAsync(ImmutableArray<long> atMost, CancellationToken cancellationToken)
     {
         lock (_sessions)
         {
             _looks++;
-            return _isDown
-                ? throw new StoreUnavailableException("down")
-                : new(new BeatLook(_beat, [.. _sessions.Values.Where(s => s.Beat <= atMost)]));
+            Assert.Equal(ObservedExpiry.Floors.Length, atMost.Length);
+            BeatLook look = new(_beat, [.. _sessions.Values.Where(s => s.Beat <= atMost[ObservedExpiry.Floors.Count(f => f <= s.TimeToLive.TotalMilliseconds) - 1])]);
+            _shown += look.Stale.Count;
+            return _isDown ? throw new StoreUnavailableException("down") : new(look);
         }
     }
 
