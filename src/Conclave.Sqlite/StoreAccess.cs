@@ -15,6 +15,9 @@ internal sealed class StoreAccess(string path, SqliteStoreOptions options, TimeP
     private const int Spins = 20;
     private const int SpinLength = 200;
 
+    // a third of what an attempt to renew the shortest session has
+    private static readonly TimeSpan LongestAhead = TimeSpan.FromMilliseconds(100);
+
     // Dispose waits in this queue like everybody else, so calls that were there first end first. Never disposed: it holds no handle.
     private readonly SemaphoreSlim _gate = new(1, 1);
 
@@ -62,12 +65,32 @@ internal sealed class StoreAccess(string path, SqliteStoreOptions options, TimeP
         return WaitAndRunAsync(attempt, state, cancellationToken);
     }
 
-    /// <summary>Runs an operation that is not to wait for its turn: for that, a thread of the pool may be needed that is not to be had.</summary>
+    /// <summary>
+    /// Runs an operation that is not to wait for a thread of the pool, which may not be to be had: neither for its turn nor, while another process
+    /// writes, for the next attempt. So it keeps its caller's thread for a while.
+    /// </summary>
     /// <exception cref="ConclaveException">It failed; the connection is usable again.</exception>
-    public ValueTask<TResult> RunAheadAsync<TState, TResult>(Attempt<TState, TResult> attempt, TState state, CancellationToken cancellationToken) =>
-        cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled<TResult>(cancellationToken)
-        : TryRun(attempt, state, out var result) ? new(result)
-        : WaitAndRunAsync(attempt, state, cancellationToken);
+    public ValueTask<TResult> RunAheadAsync<TState, TResult>(Attempt<TState, TResult> attempt, TState state, CancellationToken cancellationToken)
+    {
+        long startedAt = TimeProvider.System.GetTimestamp();
+        var patience = default(SpinWait);
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            if (TryRun(attempt, state, out var result))
+            {
+                return new(result);
+            }
+
+            if (TimeProvider.System.GetElapsedTime(startedAt) > LongestAhead)
+            {
+                return WaitAndRunAsync(attempt, state, cancellationToken);
+            }
+
+            patience.SpinOnce();
+        }
+
+        return ValueTask.FromCanceled<TResult>(cancellationToken);
+    }
 
     /// <summary>Closes the file behind the calls that came before.</summary>
     public async ValueTask DisposeAsync()

@@ -147,7 +147,7 @@ internal sealed class TortureRun
         await RecoverAsync(fault.Kind, crew, history, quiet, bound, cancellationToken);
 
         // what was granted before the last fault was over may have been lost by that one
-        if (fault.IsHarmless && history.Holds.FirstOrDefault(h => h.IsLost && h.Granted > quietSince) is { } lost)
+        if (history.Holds.FirstOrDefault(h => h.IsLost && h.Granted > quietSince && (fault.IsHarmless || (fault.SparesSessions && h.Kind != "ownership"))) is { } lost)
         {
             _violations.Add(new("harmless", $"worker {lost.Worker} lost {lost.Kind} '{lost.Name}' while the only fault was: {fault.Kind}", record.From, (lost.Kind, lost.Name)));
         }

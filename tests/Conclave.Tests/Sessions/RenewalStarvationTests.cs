@@ -72,4 +72,34 @@ public sealed class RenewalStarvationTests
         store.DisposeAsync().AsTask().GetAwaiter().GetResult();
         folder.Delete(recursive: true);
     }
+
+    /// <summary>To try again it needs no thread either: with several processes that write, the file is busy at every other moment.</summary>
+    [Fact]
+    public void A_renewal_on_SQLite_needs_no_thread_of_the_pool_while_another_process_writes()
+    {
+        var folder = Directory.CreateTempSubdirectory("conclave-busy-");
+        string path = Path.Combine(folder.FullName, "store.db");
+        var store = new SqliteStore(path);
+        var session = store.OpenSessionAsync(TimeSpan.FromSeconds(10)).AsTask().GetAwaiter().GetResult();
+        using var writes = new ManualResetEventSlim();
+        using var never = new ManualResetEventSlim();
+        var other = new Thread(() =>
+        {
+            using var connection = Connection.Open(path);
+            connection.Execute("BEGIN IMMEDIATE");
+            writes.Set();
+            never.Wait(TimeSpan.FromMilliseconds(20));
+            connection.Execute("COMMIT");
+        });
+        other.Start();
+        writes.Wait(TestContext.Current.CancellationToken);
+        var renewal = store.RenewSessionAsync(session.Id);
+        bool isRenewed = renewal.IsCompleted;
+        other.Join();
+
+        Assert.True(isRenewed, "the renewal waits for a thread");
+        Assert.True(renewal.AsTask().GetAwaiter().GetResult());
+        store.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        folder.Delete(recursive: true);
+    }
 }

@@ -16,6 +16,9 @@ internal sealed record Fault(string Kind, TimeSpan Span, Func<Task> Begin, Func<
     /// <summary>Whether nobody may lose anything by it, if it is the only one.</summary>
     public bool IsHarmless { get; init; }
 
+    /// <summary>Whether no session may end by it, if it is the only one. An ownership has none, and may be lost.</summary>
+    public bool SparesSessions { get; init; }
+
     public static Fault At(string kind, Action act) => new(kind, TimeSpan.Zero, () =>
     {
         act();

@@ -27,6 +27,7 @@ internal static class WorkerFaults
         }
     }
 
-    // it ends by itself in the worker, and what is recorded ends with it
-    private static Fault Starved(WorkerProcess worker, TimeSpan span) => Fault.During("worker's thread pool starved", span, () => worker.Starve(span), () => { });
+    // it ends by itself in the worker, and what is recorded ends with it. Renewals need no thread of the pool but for an answer from a network
+    private static Fault Starved(WorkerProcess worker, TimeSpan span) =>
+        Fault.During("worker's thread pool starved", span, () => worker.Starve(span), () => { }) with { SparesSessions = worker.Proxies.Count == 0 };
 }
