@@ -8,7 +8,7 @@ internal sealed class ConsulEngine(ConsulServer server) : Engine("consul")
 {
     public override ConsulServer Server => server;
 
-    protected override string Version => $"{VersionOf(server)} (one server, raft multiplier 1)";
+    protected override string Version => $"{VersionOf(server)} (one server, raft multiplier 1, 10,000 connections)";
 
     public override string Uri(string space, FaultProxy? through = null) => $"consul://{server.Host}:{through?.Port ?? server.Port}/{space}";
 

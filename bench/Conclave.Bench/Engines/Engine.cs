@@ -21,7 +21,8 @@ internal abstract partial class Engine(string name) : IAsyncDisposable
         {
             "sqlite" => new SqliteEngine(),
             "etcd" => new EtcdEngine(await EtcdServer.StartAsync()),
-            "consul" => new ConsulEngine(await ConsulServer.StartAsync()),
+            // 200 connections of one address are its default, and all clients are on this machine
+            "consul" => new ConsulEngine(await ConsulServer.StartAsync(new() { Arguments = ["-hcl", "limits { http_max_conns_per_client = 10000 }"] })),
             "redis" => new RedisEngine(await RedisServer.StartAsync()),
             "postgres" => new PostgresEngine(await PostgresServer.StartAsync(new()
             {
