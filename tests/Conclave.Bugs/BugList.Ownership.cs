@@ -20,5 +20,8 @@ internal static partial class BugList
         new("ownership-not-handed-over", Area.Recipes,
             "A release leaves the key free although somebody waits: newcomers come between.",
             new Edit("src/Conclave.Ownership/Moves.cs", "if (Next(seen, slug) is var (next, record))", "if (($BUG ? null : Next(seen, slug)) is var (next, record))")),
+        new("ownership-place-forgotten", Area.Recipes,
+            "A place in line that could not be given up while the store was away stays there for good.",
+            new Edit("src/Conclave.Ownership/Withdrawal.cs", "if (isGone is false || (isGone is true && isDoubtful))", "if ((isGone is false && !$BUG) || (isGone is true && isDoubtful))")),
     ];
 }

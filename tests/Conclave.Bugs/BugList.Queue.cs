@@ -17,7 +17,9 @@ internal static partial class BugList
     [
         new("token-of-the-answer", Area.Recipes,
             "The token is the revision of the answer instead of the contender's own: it depends on what else happened in the store.",
-            new Edit(AcquisitionFile, "joined.Mine(answer)!,", "$BUG ? [.. joined.Mine(answer)!.Select(e => e with { CreateRevision = answer.Revision })] : $CODE")),
+            new Edit(AcquisitionFile,
+                "Joined.Mine(keys, answer!)!,",
+                "$BUG ? [.. Joined.Mine(keys, answer!)!.Select(e => e with { CreateRevision = answer!.Revision })] : $CODE")),
         new("token-of-the-last-change", Area.Recipes,
             "The token is the revision of the contender's last change instead of its creation: a touched waiter ranks before its place.",
             new Edit(ClaimHoldFile, "mine[0].CreateRevision);", "$BUG ? mine[0].Revision : mine[0].CreateRevision);")),
@@ -30,7 +32,8 @@ internal static partial class BugList
             new Edit(ClaimQueueFile, "=> result.Get(Prefixes.Length) is { } epoch", "=> !$BUG && result.Get(Prefixes.Length) is { } epoch")),
         new("epoch-of-the-join", Area.Recipes,
             "The epoch is that of the join: who waited while it was raised gets a token from before.",
-            new Edit(AcquisitionFile, "queue.Epoch(answer));", "queue.Epoch($BUG ? joined.Answer : answer));")),
+            new Edit(AcquisitionFile, "        Verdict verdict = default;\n", "$CODE var atJoin = answer;"),
+            new Edit(AcquisitionFile, "queue.Epoch(answer!));", "queue.Epoch($BUG ? atJoin! : answer!));")),
         new("permits-wake-the-herd", Area.Recipes,
             "Everybody who waits for permits looks at the whole queue with each change of it.",
             new Edit(VerdictFile, "ahead.Count - granted < Lookouts ? queuePrefix", "$BUG || ahead.Count - granted < Lookouts ? queuePrefix")),
@@ -46,26 +49,26 @@ internal static partial class BugList
             new Edit(LeaderLoopFile, "if (leadership.State != ClaimState.Lost ||", "if ($BUG || leadership.State != ClaimState.Lost ||")),
         new("phantom-grant", Area.Recipes,
             "A waiter that finds nobody ahead is granted although its own entry is gone, as in etcd's election.",
+            new Edit(AcquisitionFile, "        Verdict verdict = default;\n", "$CODE var phantom = Joined.Mine(keys, answer!)!;"),
             new Edit(AcquisitionFile,
-                "var verdict = Verdict.Of(answer.Reads, queue.Prefixes, joined.Keys, rule, queue.HoldsRules);",
+                "verdict = answer is null ? verdict : Verdict.Of(answer.Reads, queue.Prefixes, keys, rule, queue.HoldsRules);",
                 """
                 $CODE
-                var phantom = joined.Mine(joined.Answer)!;
-                if ($BUG && verdict.Kind == VerdictKind.Missing && !phantom.Zip(answer.Reads).Any(q => q.Second.Any(e => Verdict.IsAhead(e, q.First))))
+                if ($BUG && answer is not null && verdict.Kind == VerdictKind.Missing && !phantom.Zip(answer.Reads).Any(q => q.Second.Any(e => Verdict.IsAhead(e, q.First))))
                 {
                     verdict = new(VerdictKind.Granted, phantom[0]);
                 }
                 """),
-            new Edit(AcquisitionFile, "joined.Mine(answer)!,", "$BUG && joined.Mine(answer) is null ? phantom : $CODE")),
+            new Edit(AcquisitionFile, "Joined.Mine(keys, answer!)!,", "$BUG && Joined.Mine(keys, answer!) is null ? phantom : $CODE")),
         new("judged-from-two-answers", Area.Recipes,
             "Its own entry is judged from one answer and the blocker from the next: what ends in between is granted all the same.",
             new Edit(AcquisitionFile,
-                "answer = read;",
+                "answer = await TryReadAsync(session, cancellationToken).ConfigureAwait(false);",
                 """
                 $CODE
-                if ($BUG && await TryReadAsync(session, cancellationToken).ConfigureAwait(false) is { } later)
+                if ($BUG && answer is { } read && await TryReadAsync(session, cancellationToken).ConfigureAwait(false) is { } later)
                 {
-                    var mixed = joined.Keys.Select((key, i) =>
+                    var mixed = keys.Select((key, i) =>
                         (ImmutableArray<Entry>)[.. read.Reads[i].Where(e => e.Key == key), .. later.Reads[i].Where(e => e.Key != key)]);
                     answer = new(true, later.Revision, [.. mixed, later.Reads[^1]]);
                 }
@@ -86,6 +89,11 @@ internal static partial class BugList
             new Edit(AcquisitionFile,
                 "_ = await coordinator.Store.WaitForChangeAsync(waitFor, revision, either.Token).ConfigureAwait(false);",
                 "if ($BUG) { await Task.Yield(); } else { $CODE }")),
+        new("silence-is-believed", Area.Recipes,
+            "Who has heard nothing for long looks at the one before it and goes on waiting whatever it sees: a hint that was lost is waited for for ever.",
+            new Edit(AcquisitionFile,
+                "return look.Get(0) is not null && look.Get(1)?.Revision == blocker.Revision ?",
+                "return $BUG || (look.Get(0) is not null && look.Get(1)?.Revision == blocker.Revision) ?")),
         new("polling-wait", Area.Recipes,
             "A waiter looks every second instead of waiting for a hint: every hand-over takes half a second.",
             new Edit(AcquisitionFile,

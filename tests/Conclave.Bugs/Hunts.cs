@@ -27,6 +27,7 @@ internal static class Hunts
         ["thundering-herd"] = On("redis", "leader", "epoch raised", workers: 20),
         ["spinning-wait"] = On("redis", "lock leader", "epoch raised"),
         ["polling-wait"] = On("redis", "lock leader", "epoch raised"),
+        ["silence-is-believed"] = On("redis", "hold", "epoch raised", workers: 6),
         ["wait-from-now"] = On("redis", "lock leader", "epoch raised", 8, "--calm", "30s"),
         ["timeout-ignored"] = On("redis", "try", "epoch raised"),
         ["outage-ends-the-wait"] = On("etcd", "lock leader", "server killed"),
@@ -57,9 +58,9 @@ internal static class Hunts
         ["local-gate-kept-by-the-lost"] = On("redis", "lock", "worker stopped"),
 
         // sessions
-        ["open-counts-from-the-answer"] = On("etcd", "hold", "worker comes back to late answers, then nothing", 3, "--ttl", "10s", "--duration", "240s"),
+        ["open-counts-from-the-answer"] = On("etcd", "hold", "worker comes back to late answers, then nothing", 4, "--ttl", "10s", "--duration", "300s"),
         ["renewal-counts-from-the-answer"] = On("etcd", "hold", "worker's answers late, then nothing", "--ttl", "10s", "--duration", "120s"),
-        ["late-renewal-revives"] = On("redis", "hold", "worker's bytes held", 6, "--pace", "0.7s", "--duration", "180s"),
+        ["late-renewal-revives"] = On("redis", "hold", "worker's bytes held", 6, "--ttl", "12s", "--pace", "3s", "--duration", "180s"),
         ["held-by-the-timer"] = On("sqlite", "lock leader", "worker stopped"),
         ["wall-clock-jump-kills"] = On("redis", "lock leader", "worker's wall clock stepped", "--profile", "liveness"),
         ["gone-but-believed"] = On("redis", "leader", "session ended by hand"),
@@ -87,6 +88,8 @@ internal static class Hunts
         ["sqlite-conditions-outside"] = On("sqlite", "map counter", "worker stopped"),
         ["sqlite-revisions-begin-anew"] = On("sqlite", "lock", "worker killed"),
         ["sqlite-renewal-is-short"] = On("sqlite", "hold", "worker stopped", "--duration", "60s"),
+        ["sqlite-closed-session-lives"] = On("sqlite", "leader", "session ended by hand"),
+        ["sqlite-dead-session-accepted"] = On("sqlite", "map counter", "session ended by hand; worker killed"),
         ["sqlite-wall-clock"] = On("sqlite", "lock leader", "worker's wall clock stepped"),
     };
 
@@ -103,10 +106,8 @@ internal static class Hunts
         ["token-of-the-last-change"] = ByHand,
         ["judged-from-two-answers"] = "the session must end within one round trip, and then nobody can tell it from a grant whose answer was under way",
         ["rule-mismatch-ignored"] = Api,
-        ["sqlite-dead-session-accepted"] = "every put of a tool asks for its session's gate too, which has gone with the session",
         ["renewal-hangs"] = "the connections of every engine have time limits of their own, and end what hangs",
         ["sqlite-announces-before-the-commit"] = "another process takes longer to wake up than the commit to be visible",
-        ["sqlite-closed-session-lives"] = "a process that has gone takes all its sessions along, closed or not",
         ["session-gone-but-waiting"] = "a waiter hears of it after five seconds at the latest, which is within every bound",
         ["local-gate-lifo"] = OneProcess,
         ["no-local-gate"] = OneProcess,
@@ -127,6 +128,7 @@ internal static class Hunts
         ["ownership-own-record-unknown"] = "its owner waits until the record has stood still, which is within every bound",
         ["ownership-released-while-refreshed"] = "others wait until the record has stood still, which is within every bound",
         ["ownership-blind-release"] = "two owners for a moment are what mostly-correct ownership allows",
+        ["ownership-place-forgotten"] = "whoever stands behind it removes a place that has stood still, which is within every bound",
         ["ownership-not-handed-over"] = "who is next is no promise of mostly-correct ownership",
         ["sqlite-renewal-revives"] = "only before anybody has looked: then nobody else had been let in",
         ["sqlite-keys-ignore-case"] = Api,

@@ -36,6 +36,25 @@ public sealed class SuspectTests
         Assert.True(processes > 2, $"{processes} processes");
     }
 
+    /// <summary>The scripts of the server and who looks must sort times to live alike, or the dead of some of them would stay.</summary>
+    [Fact]
+    public async Task Sessions_stand_among_those_of_their_class_until_they_end()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = server.Store(change: o => o with { LongestTimeToLive = StoreLimits.MaxTimeToLive });
+        foreach (int milliseconds in (int[])[2000, 2827, 2828, 2829, 3999, 4000, 5655, 5656, 8000, 11311, 11312, 16000, 45247, 45248, 60000, 511999, 512000, 600000])
+        {
+            var session = (await store.OpenSessionAsync(TimeSpan.FromMilliseconds(milliseconds))).Id;
+            Assert.True(await store.RenewSessionAsync(session));
+            int floor = ObservedExpiry.Floors.Last(f => f <= milliseconds);
+            string key = Assert.Single((await server.DoAsync("KEYS", "*late:*")).Split((char[])['\n', ' ', ','], StringSplitOptions.RemoveEmptyEntries));
+            Assert.EndsWith($"late:{floor}", key, StringComparison.Ordinal);
+            Assert.Equal(await server.DoAsync("ZSCORE", key[..key.LastIndexOf("late:", StringComparison.Ordinal)] + "beats", session.Value), await server.DoAsync("ZSCORE", key, session.Value));
+            await store.CloseSessionAsync(session);
+            Assert.Equal("", (await server.DoAsync("KEYS", "*late:*")).Trim());
+        }
+    }
+
     [Fact]
     public async Task A_try_that_meets_a_dead_holder_waits_for_the_verdict_and_wins()
     {

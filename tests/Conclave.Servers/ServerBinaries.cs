@@ -53,7 +53,7 @@ public static class ServerBinaries
         }
 
         string message = $"{name.Replace('-', ' ')} is not here; run eng/servers {name}";
-        throw mustBeHere ? new InvalidOperationException(message) : new ServerMissingException("SKIPPED: " + message);
+        throw mustBeHere ? new InvalidOperationException(message) : new ServerMissingException(message);
     }
 
     internal static ServerBinary? Search(string name, string program)

@@ -6,8 +6,9 @@ public sealed class ServerMissingException : Exception
     // what xunit.v3 looks for at the start of a message, in an exception of any type
     private const string SkipToken = "$XunitDynamicSkip$";
 
-    internal ServerMissingException(string message)
-        : base(SkipToken + message)
-    {
-    }
+    internal ServerMissingException(string reason)
+        : base($"{SkipToken}SKIPPED: {reason}") => Reason = reason;
+
+    /// <summary>What is missing, and what to do about it, for who is not a test.</summary>
+    public string Reason { get; }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Conclave;
+using Conclave.Servers;
 using Conclave.Torture;
 
 if (args is ["worker", var uri, var timeToLive, var resource, var seed, var exercises])
@@ -36,7 +37,7 @@ if (args is ["--help" or "-h" or "help", ..])
           --no-fence           the guarded resource checks no tokens: shows what a lock alone cannot prevent
           --report FOLDER      write ENGINE-PROFILE.md, .json and .svg there (of a crowd only the first)
 
-        Ctrl-C ends the faults, and what was seen is judged. Exit code: 0 when nothing wrong was found, 1 otherwise, 64 for wrong options.
+        Ctrl-C ends the faults, and what was seen is judged. Exit code: 0 when nothing wrong was found, 1 otherwise, 64 for wrong options, 69 without the server.
         """);
     return 0;
 }
@@ -92,6 +93,11 @@ foreach (string engine in parsed.Engines)
     {
         Console.Error.WriteLine($"torture: {e.Message}");
         return 64;
+    }
+    catch (ServerMissingException e)
+    {
+        Console.Error.WriteLine($"torture: {e.Reason}");
+        return 69;
     }
 
     clean &= outcome.IsClean;

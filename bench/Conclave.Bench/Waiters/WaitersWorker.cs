@@ -91,14 +91,27 @@ internal static class WaitersWorker
         {
             if (kind == "clients")
             {
-                while ((await holder.Lock("counted").InspectAsync()).Waiters.Length < waiters)
+                while (await WaitingAsync(holder, "counted") < waiters)
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+                    await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(50, waiters)), TimeProvider.System);
                 }
             }
 
             // until they wait for the store's word, or for the next try
             await Task.Delay(TimeSpan.FromMilliseconds(kind == "local" ? 200 : 1000), TimeProvider.System);
+        }
+    }
+
+    /// <returns>How many wait; none where the server has too much to do to answer.</returns>
+    private static async Task<int> WaitingAsync(ConclaveClient client, string name)
+    {
+        try
+        {
+            return (await client.Lock(name).InspectAsync()).Waiters.Length;
+        }
+        catch (StoreUnavailableException)
+        {
+            return 0;
         }
     }
 

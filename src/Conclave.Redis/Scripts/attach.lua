@@ -11,6 +11,7 @@ local denied = {}
 for _, command in ipairs({
   {'hset', META, 'f', 'v'}, {'hget', META, 'f'}, {'hmget', META, 'f'}, {'hdel', META, 'f'}, {'hincrby', META, 'f', '1'},
   {'zadd', BEATS, '0', 'm'}, {'zrem', BEATS, 'm'}, {'zscore', BEATS, 'm'}, {'zrange', BEATS, '0', '-1'}, {'zrangebyscore', BEATS, '0', '1'},
+  {'zadd', prefix .. 'late:', '0', 'm'}, {'zrem', prefix .. 'late:', 'm'}, {'zrangebyscore', prefix .. 'late:', '0', '1'},
   {'sadd', prefix .. 'of:', 'm'}, {'srem', prefix .. 'of:', 'm'}, {'smembers', prefix .. 'of:'}, {'del', prefix .. 'of:'}, {'exists', META},
   {'type', META}, {'time'}, {'publish', channel, ''}}) do
   if not redis.acl_check_cmd(unpack(command)) then

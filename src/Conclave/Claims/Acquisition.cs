@@ -25,7 +25,7 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
         {
             var joined = await new Join(queue, coordinator, rule, value, watcher).RunAsync(timeout, startedAt, cancellationToken).ConfigureAwait(false);
             var (hold, mustRejoin) = await WaitForGrantAsync(
-                joined.Session, joined.Keys, joined.Mine(joined.Answer), joined.Answer, timeout, startedAt, cancellationToken).ConfigureAwait(false);
+                joined.Session, joined.Keys, joined.Answer, timeout, startedAt, cancellationToken).ConfigureAwait(false);
             if (!mustRejoin)
             {
                 return hold;
@@ -34,9 +34,10 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
     }
 
     private async ValueTask<(ClaimHold? Hold, bool MustRejoin)> WaitForGrantAsync(
-        Session session, string[] keys, Entry[]? mine, CommitResult? answer, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
+        Session session, string[] keys, CommitResult? answer, TimeSpan timeout, long startedAt, CancellationToken cancellationToken)
     {
         Verdict verdict = default;
+        Entry[]? mine = null;
         Entry? blocker = null;
         long revision = 0;
         int wakeUps = 0;
@@ -86,8 +87,11 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
                 watcher?.OnMustWait();
                 if (answer is not null)
                 {
-                    // not kept while it waits: a thousand who wait would keep a thousand queues of a thousand
-                    (revision, blocker) = (answer.Revision, queue.Prefixes.Length > 1 ? null : answer.Reads[0].FirstOrDefault(e => e.Key == verdict.WaitFor));
+                    // not kept while it waits: a thousand who wait would keep a thousand queues of a thousand. Who waits for permits may be let in past one
+                    // before it that is stopped, which no single entry shows
+                    mine ??= Joined.Mine(keys, answer);
+                    revision = answer.Revision;
+                    blocker = queue.Prefixes.Length > 1 || rule.Kind == ClaimRuleKind.Permits ? null : Find(answer.Reads[0], verdict.WaitFor!);
                     answer = null;
                 }
 
@@ -99,7 +103,7 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
 
                 wokenAt = Time.GetTimestamp();
                 wakeUps++;
-                bool isSilent = Time.GetElapsedTime(waitsAt) >= coordinator.Store.Description.MaxSilence * 0.75;
+                bool isSilent = Time.GetElapsedTime(waitsAt) >= coordinator.Store.Description.MaxSilence * 0.95;
                 if (isSilent && blocker is not null && session.IsLive()
                     && await LookAsync(verdict.Mine!, blocker, session, cancellationToken).ConfigureAwait(false) is { } seen)
                 {
@@ -115,9 +119,22 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
         {
             if (!stays)
             {
-                await GiveUpAsync(session, mine, cancellationToken).ConfigureAwait(false);
+                await GiveUpAsync(session, mine ?? (answer is null ? null : Joined.Mine(keys, answer)), cancellationToken).ConfigureAwait(false);
             }
         }
+    }
+
+    private static Entry? Find(ImmutableArray<Entry> entries, string key)
+    {
+        foreach (var entry in entries)
+        {
+            if (entry.Key == key)
+            {
+                return entry;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Waits for a hint. False when the caller's timeout has passed.</summary>
@@ -152,7 +169,7 @@ internal sealed class Acquisition(ClaimQueue queue, Coordinator coordinator, Cla
 
     /// <summary>
     /// Looks, when nothing was heard for long, only at the own entry and at the one that is waited for: whole queues, read by each who waits in
-    /// them, would cost the square of their length. Nobody comes to stand ahead of either, so while both are as they were, so is the judgement.
+    /// them, would cost the square of their length. Nobody comes to stand ahead of either, so while both are there, it waits for the same one.
     /// </summary>
     /// <returns>The revision of the look; null when something changed, or may have.</returns>
     private async ValueTask<long?> LookAsync(Entry mine, Entry blocker, Session session, CancellationToken cancellationToken)

@@ -21,7 +21,7 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
     // a look and a time to live must fit into twice the shortest time to live
     private static readonly TimeSpan Period = StoreLimits.MinTimeToLive * 0.6;
 
-    // of the least time to live of a class: more than a third of the longest, after which those that live are renewed, and less than a period
+    // of the least time to live of a class: more than a third of the longest, after which those that live are renewed
     private const double Late = 0.55;
 
     private readonly Lock _lock = new();
@@ -107,8 +107,9 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
 
             var left = needed - age;
             await Task.Delay(left < Period / 4 ? left : Period / 4, _time, cancellationToken).ConfigureAwait(false);
+            long sentAt = _time.GetTimestamp();
             var look = await _look(Asking(suspect), cancellationToken).ConfigureAwait(false);
-            Remember(look.Beat);
+            Remember(look.Beat, sentAt);
             if (!look.Stale.Contains(suspect))
             {
                 return;
@@ -169,8 +170,9 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
     /// <returns>When to look again.</returns>
     private async ValueTask<TimeSpan> LookAsync(CancellationToken cancellationToken)
     {
+        long sentAt = _time.GetTimestamp();
         var look = await _look(LateBeats(), cancellationToken).ConfigureAwait(false);
-        Remember(look.Beat);
+        Remember(look.Beat, sentAt);
         var pause = Period;
         foreach (var stale in look.Stale)
         {
@@ -265,13 +267,19 @@ public sealed partial class ObservedExpiry : IAsyncDisposable
         }
     }
 
-    private void Remember(long beat)
+    private void Remember(long beat, long sentAt)
     {
         long now = _time.GetTimestamp();
         lock (_lock)
         {
             if (_looks.Count > 0 && beat < _looks[^1].Beat)
             {
+                // an answer that was overtaken by another says nothing new
+                if (sentAt < _looks[^1].ReceivedAt)
+                {
+                    return;
+                }
+
                 // the counter fell: what was seen before was another engine's
                 _looks.Clear();
             }

@@ -9,7 +9,7 @@ public sealed class SilentWaitTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task It_looks_at_itself_and_at_the_one_before_it_and_not_at_the_queue(bool permits)
+    public async Task It_looks_at_itself_and_at_the_one_before_it_and_at_the_queue_only_for_permits(bool permits)
     {
         var time = new ManualTimeProvider();
         await using var store = new MemoryStore(time);
@@ -44,8 +44,9 @@ public sealed class SilentWaitTests
             await Eventually.TrueAsync(() => watched.Commits > before && watched.PendingWaits == 1);
         }
 
+        // who waits for permits may be let in past one before it that is stopped
         Assert.Equal(6, reads.Count);
-        Assert.DoesNotContain(reads, r => r.IsScan);
+        Assert.Equal(permits ? 3 : 0, reads.Count(r => r.IsScan));
 
         // and notices, without a hint, that the one before it has left
         watched.IsDeaf = true;

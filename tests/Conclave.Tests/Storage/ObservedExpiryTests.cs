@@ -19,6 +19,8 @@ public sealed class ObservedExpiryTests : IAsyncDisposable
     private int _looks;
     private int _shown;
     private bool _isDown;
+    private bool _isSlow;
+    private TaskCompletionSource? _slow;
 
     public ObservedExpiryTests() => _expiry = new(_time, LookAsync, BuryAsync);
 
@@ -150,6 +152,27 @@ public sealed class ObservedExpiryTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_answer_that_another_one_has_overtaken_forgets_nothing()
+    {
+        Renew("dead", Ttl);
+        _expiry.Enter();
+        await PassUntilAsync(() => _looks >= 2);
+
+        // it was sent before the next look, and is answered after it with what the counter was then
+        _isSlow = true;
+        var deciding = _expiry.DecideAsync(_sessions["dead"], default).AsTask();
+        await PassUntilAsync(() => _slow is not null);
+        Renew("alive", Ttl);
+        int looks = _looks;
+        await PassUntilAsync(() => _looks > looks || deciding.IsCompleted);
+        _slow!.SetResult();
+
+        await PassUntilAsync(() => _buriedAfter.ContainsKey("dead"));
+        Assert.InRange(_buriedAfter["dead"], Ttl, Ttl * 2);
+        await deciding.InTime();
+    }
+
+    [Fact]
     public async Task Nobody_looks_when_nobody_is_interested_and_nothing_is_left_after_the_end()
     {
         _expiry.Enter();
@@ -177,8 +200,21 @@ public sealed class ObservedExpiryTests : IAsyncDisposable
             Assert.Equal(ObservedExpiry.Floors.Length, atMost.Length);
             BeatLook look = new(_beat, [.. _sessions.Values.Where(s => s.Beat <= atMost[ObservedExpiry.Floors.Count(f => f <= s.TimeToLive.TotalMilliseconds) - 1])]);
             _shown += look.Stale.Count;
+            if (_isSlow)
+            {
+                _isSlow = false;
+                _slow = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                return LateAsync(look, _slow.Task);
+            }
+
             return _isDown ? throw new StoreUnavailableException("down") : new(look);
         }
+    }
+
+    private static async ValueTask<BeatLook> LateAsync(BeatLook look, Task slow)
+    {
+        await slow;
+        return look;
     }
 
     private ValueTask BuryAsync(SessionBeat session, CancellationToken cancellationToken)

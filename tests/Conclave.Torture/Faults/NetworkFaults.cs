@@ -8,11 +8,12 @@ internal static class NetworkFaults
     private static readonly TimeSpan Blink = TimeSpan.FromMilliseconds(20);
 
     /// <param name="proxies">The way.</param>
+    /// <param name="grants">How many claims its worker was granted so far.</param>
     /// <param name="some">A time between two shares of the time to live.</param>
-    public static IEnumerable<Fault> Of(IReadOnlyList<FaultProxy> proxies, Func<double, double, TimeSpan> some)
+    public static IEnumerable<Fault> Of(IReadOnlyList<FaultProxy> proxies, Func<int> grants, Func<double, double, TimeSpan> some)
     {
         // drawn here: what runs later runs beside the one who draws
-        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.1, 0.15));
+        var (late, delay, jitter, answer, firstAnswer) = (some(0.01, 0.5), some(0.01, 0.3), some(0, 0.1), some(0.1, 0.9), some(0.18, 0.25));
 
         var cut = some(1.2, 1.6);
 
@@ -38,23 +39,22 @@ internal static class NetworkFaults
             (some(1, 2), p => p.Restore()),
         ]);
 
-        // opens a session while answers are late, takes something, and is not heard before it has renewed it
-        yield return Running("worker comes back to late answers, then nothing", (cut * 2) + (firstAnswer * 8), async over =>
+        // opens a session while answers are late, takes something, and is not heard from then on: it has not renewed the session yet
+        yield return Running("worker comes back to late answers, then nothing", (cut * 2) + (firstAnswer * 4), async over =>
         {
             Each(p => p.Drop());
             await WaitAsync(cut, over);
+            int before = grants();
             Each(p =>
             {
                 p.Restore();
                 p.Delay(firstAnswer, only: Direction.ToClient);
             });
-            long before = Passed();
-            for (long since = TimeProvider.System.GetTimestamp(); Passed() == before && TimeProvider.System.GetElapsedTime(since) < firstAnswer * 3 && !over.IsCancellationRequested;)
+            for (long since = TimeProvider.System.GetTimestamp(); grants() == before && TimeProvider.System.GetElapsedTime(since) < firstAnswer * 4 && !over.IsCancellationRequested;)
             {
-                await WaitAsync(Blink / 2, over);
+                await WaitAsync(Blink / 4, over);
             }
 
-            await WaitAsync(firstAnswer * (2 + (3 * Random.Shared.NextDouble())), over);
             Each(p => p.Drop(Direction.ToServer));
         });
         yield return During("worker silent for a moment", some(0.1, 0.25), p => p.Drop()) with { IsSpecial = true, IsHarmless = true };
@@ -123,8 +123,6 @@ internal static class NetworkFaults
                 p.Restore();
             });
         }
-
-        long Passed() => proxies.Sum(p => p.Passed(Direction.ToServer));
 
         void Each(Action<FaultProxy> act)
         {

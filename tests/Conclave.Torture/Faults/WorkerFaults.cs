@@ -21,7 +21,7 @@ internal static class WorkerFaults
             yield return Fault.During("worker's wall clock stepped", Some(0.5, 2), () => clock.Step(TimeSpan.FromHours(random.Next(2) == 0 ? 1 : -1)), () => clock.Step(TimeSpan.Zero)) with { IsHarmless = true };
         }
 
-        foreach (var fault in worker.Proxies.Count == 0 ? [] : NetworkFaults.Of(worker.Proxies, Some))
+        foreach (var fault in worker.Proxies.Count == 0 ? [] : NetworkFaults.Of(worker.Proxies, () => worker.Grants, Some))
         {
             yield return fault;
         }

@@ -226,8 +226,9 @@ internal sealed partial class Exercises
             journal.Wrong("loss signal", $"a claim was lost, and {SignalPatience.TotalSeconds:0} s later its signal had not come");
         }
 
-        // an answer that was under way may still come
-        for (int i = 0; i < 20 && !Look(id, claim); i++)
+        // an answer that was under way may still come: to a renewal, after a sixth of the time to live
+        long lost = journal.Now;
+        while ((journal.Now - lost) / 1e9 < Math.Max(0.4, timeToLive.TotalSeconds / 6) && !Look(id, claim))
         {
             await Task.Delay(Step, TimeProvider.System);
         }

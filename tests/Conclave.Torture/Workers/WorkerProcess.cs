@@ -10,6 +10,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly Task _reading;
     private readonly Task<string> _complaints;
+    private int _grants;
 
     private WorkerProcess(int number, Process process, IReadOnlyList<FaultProxy> proxies, SteppedClock? clock, Action<int, string> heard)
     {
@@ -20,6 +21,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     /// <summary>Never the same for two processes of a run.</summary>
     public int Number { get; }
+
+    /// <summary>How many claims it was granted so far.</summary>
+    public int Grants => Volatile.Read(ref _grants);
 
     /// <summary>What stands between it and the servers, and nobody else.</summary>
     public IReadOnlyList<FaultProxy> Proxies { get; }
@@ -95,6 +99,11 @@ internal sealed class WorkerProcess : IAsyncDisposable
     {
         while (await _process.StandardOutput.ReadLineAsync() is { } line)
         {
+            if (line.StartsWith("grant ", StringComparison.Ordinal))
+            {
+                Interlocked.Increment(ref _grants);
+            }
+
             heard(Number, line);
         }
     }
