@@ -34,6 +34,7 @@ internal sealed class Driver(Settings settings) : IDisposable
 
         if (settings.Checks)
         {
+            Workshop.Check(settings.Root);
             _ = Mutation.Apply(settings.Root, BugList.All);
             int hunted = BugList.All.Count(b => Hunts.Excuse(b) is null);
             if (Hunts.All.Keys.FirstOrDefault(h => BugList.All.All(b => b.Name != h)) is { } nobody)

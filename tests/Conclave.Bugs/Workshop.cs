@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using System.Xml.Linq;
 
 namespace Conclave.Bugs;
 
 /// <summary>A folder with the sources of a test build, and the build. Gone when it is disposed.</summary>
 internal sealed class Workshop : IDisposable
 {
-    private static readonly string[] Sources = ["src/Conclave", "src/Conclave.Ownership", "src/Conclave.Sqlite", "src/Conclave.Testing", "src/Shared", "tests/Conclave.Bugs", "eng"];
+    private static readonly string[] Sources = ["src/Conclave", "src/Conclave.Ownership", "src/Conclave.Sqlite", "src/Conclave.Testing", "src/Conclave.Timekeeping", "src/Shared", "tests/Conclave.Bugs", "eng"];
     private static readonly string[] TortureSources = ["src/Conclave.Consul", "src/Conclave.Etcd", "src/Conclave.Postgres", "src/Conclave.Redis", "tests/Conclave.Servers", "tests/Conclave.Torture", "bench/Conclave.Bench"];
     private static readonly string[] Files = ["Directory.*", "global.json", ".editorconfig"];
 
@@ -24,6 +25,24 @@ internal sealed class Workshop : IDisposable
 
     /// <summary>Where children put their files: those that are ended leave theirs behind.</summary>
     public string Temporary => Path.Combine(Folder, "temporary");
+
+    /// <summary>Looks whether what is copied refers only to what is copied; builds nothing.</summary>
+    /// <exception cref="MutationException">Something would be missing.</exception>
+    public static void Check(string root)
+    {
+        string[] copied = [.. Sources.Concat(TortureSources).Select(s => Path.GetFullPath(Path.Combine(root, s)))];
+        foreach (string project in copied.SelectMany(c => Directory.EnumerateFiles(c, "*.csproj")))
+        {
+            foreach (var reference in XDocument.Load(project).Descendants("ProjectReference"))
+            {
+                string folder = Path.GetDirectoryName(Path.GetFullPath(Path.Combine(Path.GetDirectoryName(project)!, (string)reference.Attribute("Include")!)))!;
+                if (!copied.Contains(folder))
+                {
+                    throw new MutationException($"{Path.GetFileName(project)} refers to {Path.GetFileName(folder)}, which the test build does not copy; add it to Workshop.");
+                }
+            }
+        }
+    }
 
     /// <summary>Copies the sources and puts every bug in.</summary>
     /// <exception cref="MutationException">A bug does not fit.</exception>
